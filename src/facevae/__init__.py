@@ -1,0 +1,34 @@
+"""facevae: variational autoencoders for human faces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facevae.lazy import attach
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from facevae.config import ModelConfig as ModelConfig
+    from facevae.config import TrainConfig as TrainConfig
+    from facevae.config import preset as preset
+    from facevae.data.prepare import PrepareConfig as PrepareConfig
+    from facevae.generator import FaceGenerator as FaceGenerator
+
+__all__ = attach(
+    __name__,
+    {
+        "CheckpointError": "facevae.errors",
+        "ConfigError": "facevae.errors",
+        "ControlError": "facevae.errors",
+        "DataError": "facevae.errors",
+        "FaceGenerator": "facevae.generator",
+        "FaceVAEError": "facevae.errors",
+        "MissingExtraError": "facevae.errors",
+        "ModelConfig": "facevae.config",
+        "TrainConfig": "facevae.config",
+        "TrainingError": "facevae.errors",
+        "preset": "facevae.config",
+        "train": "facevae.train",
+    },
+)

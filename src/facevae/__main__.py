@@ -1,0 +1,3 @@
+from facevae.cli import main
+
+main()

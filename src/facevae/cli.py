@@ -1,0 +1,286 @@
+"""The command line. Every command is a few lines over a job; torch is imported only when one runs."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facevae.errors import FaceVAEError
+
+app = typer.Typer(
+    name="facevae",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Variational autoencoders for human faces: prepare photos, train, generate, reconstruct.\n\n"
+    "First steps: `facevae demo` shows everything in a minute; `facevae generate --count 16` makes faces; "
+    "`facevae train PHOTOS --out RUN` trains on your own.",
+)
+bench_app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
+app.add_typer(bench_app, name="bench")
+
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="A shipped model's name, or the folder of a trained model.")
+]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", help="The same seed gives the same faces. Default: random.")
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+AgeOption = Annotated[float | None, typer.Option("--age", help="Years; for models with this control.")]
+GenderOption = Annotated[
+    str | None, typer.Option("--gender", help="female or male; for models with this control.")
+]
+ExpressionOption = Annotated[
+    str | None, typer.Option("--expression", help="neutral, happy, sad ...; for models with this control.")
+]
+
+
+@app.command()
+def prepare(
+    source: Annotated[
+        Path, typer.Argument(help="Folder of photos, zip, tar, ImageFolder, CelebA, FairFace, ...")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder for the dataset. Run again, it goes on where it was.")],
+    size: Annotated[int, typer.Option("--size", help="Side of a face in px.")] = 128,
+    faces: Annotated[
+        str, typer.Option("--faces", help="largest: one face per photo; all: every face.")
+    ] = "largest",
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--layout",
+            help="folder, imagefolder, celeba, fairface, utkface, lfw or ffhq. Default: recognised.",
+        ),
+    ] = None,
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="Photos are aligned square crops already: only resize them.")
+    ] = False,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the dataset. Default: the source's.")
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", help="Licence and credit of the photos, kept with the dataset.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Only the first so many photos.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes. Default: one per core.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="A quality filter: min_sharpness=0, max_yaw=0.5, min_face_px=20, ... (docs/prepare.md)",
+        ),
+    ] = None,
+) -> None:
+    """Turn photos into a training set: find, align, filter, deduplicate, split."""
+    from facevae.config import parse_settings
+    from facevae.data.prepare import prepare as job
+    from facevae.data.prepare_config import PrepareConfig
+
+    options = {
+        "size_px": size, "faces": faces, "layout": layout, "aligned": aligned, "name": name,
+        "licence": licence, "limit": limit, "workers": workers,
+    }  # fmt: skip
+    config = PrepareConfig.from_dict({**options, **parse_settings(settings or [], PrepareConfig)})
+    job(source, out, config)
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="A prepared dataset, or a folder of photos (prepared first).")],
+    out: Annotated[Path, typer.Option("--out", help="Run folder. The same one again resumes the run.")],
+    preset: Annotated[
+        str,
+        typer.Option("--preset", help="tiny (seconds), small (two cores), base (one GPU), large (several)."),
+    ] = "small",
+    size: Annotated[
+        int | None, typer.Option("--size", help="Side of the faces: 32, 64, 128, 256 or 512 px.")
+    ] = None,
+    images: Annotated[int | None, typer.Option("--images", help="How many faces to see in all.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="How long to train, instead of --images.")
+    ] = None,
+    checkpoint_images: Annotated[
+        int | None, typer.Option("--checkpoint-images", help="A checkpoint every so many faces.")
+    ] = None,
+    checkpoint_minutes: Annotated[
+        float | None,
+        typer.Option("--checkpoint-minutes", help="A checkpoint every so many minutes. Default: 5."),
+    ] = None,
+    condition_on: Annotated[
+        str | None,
+        typer.Option("--condition-on", help="Controls to train with, such as age,gender,expression."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides weights, order and noise.")] = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any field of the configuration: name=value (docs/train.md)."),
+    ] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Train a VAE. The finished model is RUN/model, its curves and sheets RUN/run.html."""
+    from facevae.config import parse_settings
+    from facevae.train import train as job
+
+    fields: dict[str, Any] = {"seed": seed}
+    given = {
+        "size_px": size, "images": images, "minutes": minutes, "checkpoint_images": checkpoint_images,
+        "checkpoint_minutes": checkpoint_minutes,
+    }  # fmt: skip
+    fields |= {field: value for field, value in given.items() if value is not None}
+    if checkpoint_images is not None and checkpoint_minutes is None:
+        fields["checkpoint_minutes"] = None
+    if condition_on:
+        fields["condition_on"] = tuple(part.strip() for part in condition_on.split(","))
+    model = job(data, out, preset, {**fields, **parse_settings(settings or [])}, device)
+    say(f"The model is in {model}. Make faces with: facevae generate --model {model}")
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("faces"),
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many faces.")] = 16,
+    model: ModelOption = "face64",
+    seed: SeedOption = None,
+    truncation: Annotated[
+        float, typer.Option("--truncation", help="0 < t <= 1: smaller is more typical and less diverse.")
+    ] = 1.0,
+    age: AgeOption = None,
+    gender: GenderOption = None,
+    expression: ExpressionOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """New faces: 00000.png ..., grid.png, latents.npy, faces.jsonl."""
+    from facevae.generator import FaceGenerator
+    from facevae.output import write_samples
+
+    generator = FaceGenerator.from_pretrained(model, device)
+    given = {"age": age, "gender": gender, "expression": expression}
+    controls = {control: value for control, value in given.items() if value is not None}
+    start = secrets.randbelow(2**31) if seed is None else seed
+    samples = generator.sample(count, start, controls, truncation)
+    write_samples(out, samples, generator.name, truncation, controls)
+    say(f"{count} faces in {out} (seed {start}); see {out / 'grid.png'}")
+
+
+@app.command()
+def reconstruct(
+    photos: Annotated[list[Path], typer.Argument(help="Photos; each face is found and aligned.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for pictures and latents.")] = Path(
+        "reconstructed"
+    ),
+    faces: Annotated[
+        str, typer.Option("--faces", help="largest: one face per photo; all: every face.")
+    ] = "largest",
+    model: ModelOption = "face64",
+    device: DeviceOption = "auto",
+) -> None:
+    """Photo to latent to photo: original | reconstruction, the latent as .npy, PSNR and SSIM."""
+    from facevae.errors import ConfigError
+    from facevae.generator import FaceGenerator
+    from facevae.output import reconstruct_files
+
+    if faces not in ("largest", "all"):
+        raise ConfigError(f"--faces cannot be '{faces}': expected largest or all.")
+    rows = reconstruct_files(FaceGenerator.from_pretrained(model, device), photos, out, faces)
+    table = Table("photo", "picture", "PSNR (dB)", "SSIM")
+    for row in rows:
+        if "error" in row:
+            table.add_row(row["photo"], f"[red]{row['error']}[/red]", "", "")
+        else:
+            table.add_row(row["photo"], str(out / row["file"]), f"{row['psnr_db']:.2f}", f"{row['ssim']:.3f}")
+    Console().print(table)
+    if any("error" in row for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the page.")] = Path("demo"),
+    model: ModelOption = "face64",
+    device: DeviceOption = "auto",
+) -> None:
+    """See it all in two minutes: a page with faces, a reconstruction, a morph and a training run."""
+    from facevae.demo import run_demo
+
+    say(f"Open {run_demo(out, model, device)}")
+
+
+@bench_app.command("train")
+def bench_train(
+    steps: Annotated[int, typer.Option("--steps", help="Timed steps of 64 faces.")] = 30,
+    device: DeviceOption = "auto",
+) -> None:
+    """Training speed of the preset small at 64 px: the VAE alone, and with the perceptual term."""
+    from facevae.bench import train_bench
+
+    _print_rows(train_bench(steps, device))
+
+
+@bench_app.command("generate")
+def bench_generate(
+    count: Annotated[int, typer.Option("--count", help="Faces to sample.")] = 1000,
+    model: ModelOption = "face64",
+    device: DeviceOption = "auto",
+) -> None:
+    """Seconds to load the model and sample faces, and milliseconds for one."""
+    from facevae.bench import generate_bench
+
+    _print_rows([generate_bench(model, count, device)])
+
+
+@bench_app.command("prepare")
+def bench_prepare(
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Photos. Default: variations of one photo.")
+    ] = None,
+    photos: Annotated[int, typer.Option("--photos", help="How many photos of 224 px.")] = 2000,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes. Default: one per core.")
+    ] = None,
+) -> None:
+    """Photos per second and memory of `facevae prepare`."""
+    from facevae.bench_prepare import prepare_bench
+
+    _print_rows([prepare_bench(photos, 224, workers, source)])
+
+
+def say(text: str) -> None:
+    """Print for people, on standard error, so that standard output stays clean."""
+    Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console().print(table)
+
+
+def main() -> None:
+    """Entry point: runs a command and maps errors to exit codes (0 done, 1 failed, 2 wrong usage)."""
+    from facevae.errors import ConfigError, ControlError, MissingExtraError
+
+    try:
+        app()
+    except (ConfigError, ControlError) as error:
+        say(f"facevae: {error}")
+        sys.exit(1 if isinstance(error, MissingExtraError) else 2)
+    except FaceVAEError as error:
+        say(f"facevae: {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say("facevae: stopped")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

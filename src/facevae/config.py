@@ -1,0 +1,251 @@
+"""Every field that shapes a model or its training, with meaning, unit, range and why this default."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from facevae.attributes import Schema
+from facevae.errors import ConfigError, did_you_mean
+
+SIZES_PX = (32, 64, 128, 256, 512)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shape of the networks. Stored in a trained model's config.json."""
+
+    size_px: int = 64
+    """Height and width of the faces: 32, 64, 128, 256 or 512. 64 trains in an hour on two cores."""
+    latent_dim: int = 256
+    """Width D of the latent. 64 is enough for 32 px; more than 512 only slows the prior."""
+    width: int = 256
+    """Channels at the coarsest stage (4 x 4); finer stages take a fixed share. A multiple of 16."""
+    blocks: int = 1
+    """Residual blocks per stage, in the encoder and in the decoder."""
+    schema: Schema = field(default_factory=Schema)
+    """Attributes that encoder and decoder are conditioned on; empty for an unconditional VAE."""
+
+    def __post_init__(self) -> None:
+        _check(self.size_px in SIZES_PX, "size_px", self.size_px, f"one of {', '.join(map(str, SIZES_PX))}")
+        _check(1 <= self.latent_dim <= 4096, "latent_dim", self.latent_dim, "1 to 4096")
+        _check(self.width >= 16 and self.width % 16 == 0, "width", self.width, "a positive multiple of 16")
+        _check(1 <= self.blocks <= 16, "blocks", self.blocks, "1 to 16")
+
+    @property
+    def stage_widths(self) -> tuple[int, ...]:
+        """Channels per stage from the finest (size_px / 2) to the coarsest (4 x 4), multiples of 16."""
+        shares = (1, 0.75, 0.375, 0.1875, 0.125, 0.0625, 0.0625)  # of `width`, at 4, 8, 16, 32, ... px
+        stages = int(math.log2(self.size_px)) - 2
+        widths = [max(16, round(self.width * share / 16) * 16) for share in shares[:stages]]
+        return tuple(reversed(widths))
+
+    def to_json(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in _names(ModelConfig) if name != "schema"}
+        return {**values, "attributes": self.schema.to_json()}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> ModelConfig:
+        values = dict(values)
+        schema = Schema.from_json(values.pop("attributes", ()))
+        return ModelConfig(**_known(values, ModelConfig), schema=schema)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained. Everything that decides the weights is here or in ModelConfig."""
+
+    images: int | None = 900_000
+    """Faces seen in all, repeats counted. None: found from `minutes`. 900,000 is two hours on two cores."""
+    minutes: float | None = None
+    """Train for about this long instead: the speed of the first steps decides how many images that is."""
+    batch_size: int = 64
+    """Faces per optimiser step over all processes together."""
+    seed: int = 0
+    """Decides weights at the start, order of the faces, flips and noise."""
+    reconstruction: Literal["mse", "l1", "bce"] = "l1"
+    """Pixel likelihood: Gaussian, Laplace or Bernoulli. docs/train.md has the comparison on real faces."""
+    pixel_scale: float = 0.25
+    """Std of the Gaussian, scale of the Laplace, in units of the pixel range -1..1. Unused for bce."""
+    perceptual_weight: float = 0.25
+    """Nats per pixel value for one unit of perceptual distance; 0 leaves the frozen net out."""
+    beta: float = 1.0
+    """Weight of the KL term; 1 is the ELBO, more is a beta-VAE (Higgins et al. 2017)."""
+    kl_warmup_images: int = 20_000
+    """The KL weight grows linearly from 0 to beta over so many images, against early collapse."""
+    free_bits_nats: float = 0.0
+    """Each latent dimension keeps this much KL for free, mean over the batch (Kingma et al. 2016)."""
+    condition_on: tuple[str, ...] = ()
+    """Attributes the encoder and decoder are given (a CVAE): age, gender, expression, smile, yaw."""
+    attribute_dropout: float = 0.1
+    """Share of faces whose attributes are hidden in training, so that the model also works without any."""
+    flip: bool = True
+    """Mirror half of the faces at random."""
+    learning_rate: float = 6e-4
+    """Peak rate of AdamW, after warm-up and before the cosine to zero."""
+    warmup_images: int = 10_000
+    """Images over which the learning rate grows linearly from 0."""
+    weight_decay: float = 0.01
+    """AdamW's decoupled weight decay."""
+    clip_norm: float | None = 1.0
+    """Gradients longer than this are shortened to it. None: never."""
+    ema_images: int = 20_000
+    """Half-life of the averaged weights, in images; the average is what the finished model holds."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """bf16 autocast where the machine has it (2.1 times the speed on two cores), else fp32."""
+    cache_gb: float = 4.0
+    """A dataset that fits in so much memory is kept there as uint8; a larger one streams."""
+    checkpoint_images: int | None = None
+    """A checkpoint every so many images. None: by time only."""
+    checkpoint_minutes: float | None = 5.0
+    """A checkpoint every so many minutes. None: by images only."""
+    keep_checkpoints: int = 2
+    """Checkpoints kept; older ones are deleted once a newer one is complete."""
+    log_images: int = 3_200
+    """A line in metrics.jsonl and TensorBoard every so many images."""
+    prior: Literal["normal", "gmm"] = "gmm"
+    """Prior that samples are drawn from, fitted to the training latents at the end."""
+    gmm_components: int = 8
+    """Components of the Gaussian mixture, each with a full covariance."""
+
+    def __post_init__(self) -> None:
+        _check((self.images is None) != (self.minutes is None), "images and minutes",
+               (self.images, self.minutes), "exactly one of them")  # fmt: skip
+        for name in ("images", "batch_size", "log_images", "checkpoint_images", "keep_checkpoints",
+                     "gmm_components", "ema_images"):  # fmt: skip
+            value = getattr(self, name)
+            _check(value is None or value >= 1, name, value, "1 or more")
+        for name in ("minutes", "pixel_scale", "learning_rate", "clip_norm", "checkpoint_minutes"):
+            value = getattr(self, name)
+            _check(value is None or value > 0, name, value, "more than 0")
+        for name in ("perceptual_weight", "beta", "kl_warmup_images", "free_bits_nats", "warmup_images",
+                     "weight_decay", "cache_gb"):  # fmt: skip
+            _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _check(0 <= self.attribute_dropout <= 1, "attribute_dropout", self.attribute_dropout, "0 to 1")
+        Schema.from_names(self.condition_on)
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _names(TrainConfig)}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> TrainConfig:
+        values = _known(values, TrainConfig)
+        return TrainConfig(**{**values, "condition_on": tuple(values.get("condition_on", ()))})
+
+
+PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "tiny": (
+        {"size_px": 32, "latent_dim": 32, "width": 32},
+        {"images": 2_000, "batch_size": 32, "perceptual_weight": 0.0, "prior": "normal", "log_images": 320,
+         "kl_warmup_images": 500, "warmup_images": 200, "ema_images": 500, "learning_rate": 2e-3},
+    ),
+    "small": ({}, {}),
+    "base": ({"size_px": 128, "width": 512, "blocks": 2}, {"images": 10_000_000, "batch_size": 256}),
+    "large": (
+        {"size_px": 256, "latent_dim": 512, "width": 768, "blocks": 3},
+        {"images": 50_000_000, "batch_size": 512, "learning_rate": 3e-4},
+    ),
+}  # fmt: skip
+"""Changes to the defaults. tiny: seconds, for tests; small: two cores; base: one GPU; large: several."""
+
+
+def preset(name: str, settings: Mapping[str, Any] | None = None) -> tuple[ModelConfig, TrainConfig]:
+    """The preset with this name, with any field of either configuration replaced by `settings`.
+
+    Raises ConfigError for an unknown preset or field (naming the nearest known one), or an impossible value.
+    """
+    if name not in PRESETS:
+        raise ConfigError(
+            f"there is no preset '{name}'. There are: {', '.join(PRESETS)}.{did_you_mean(name, PRESETS)}"
+        )
+    model_values, train_values = (dict(values) for values in PRESETS[name])
+    for key, value in (settings or {}).items():
+        if key in _names(ModelConfig) and key != "schema":
+            model_values[key] = value
+        elif key in _names(TrainConfig):
+            train_values[key] = value
+            if key in ("images", "minutes") and value is not None:
+                train_values["minutes" if key == "images" else "images"] = None
+        else:
+            known = [*_names(ModelConfig), *_names(TrainConfig)]
+            raise ConfigError(
+                f"there is no field '{key}'.{did_you_mean(key, known)} Fields: {', '.join(known)}"
+            )
+    train_config = TrainConfig(**train_values)
+    model_config = ModelConfig(**model_values, schema=Schema.from_names(train_config.condition_on))
+    return model_config, train_config
+
+
+def parse_settings(pairs: Sequence[str], *kinds: type) -> dict[str, Any]:
+    """['beta=2', 'flip=false'] as typed values of the fields of these dataclasses; 'none' switches one off.
+
+    kinds: ModelConfig and TrainConfig unless given.
+
+    Raises ConfigError for a pair without '=', an unknown field, or a value of the wrong type.
+    """
+    hints: dict[str, Any] = {}
+    for kind in kinds or (ModelConfig, TrainConfig):
+        hints |= typing.get_type_hints(kind)
+    hints.pop("schema", None)
+    settings = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        name = name.strip()
+        if not separator:
+            raise ConfigError(f"--set takes name=value, got '{pair}'")
+        if name not in hints:
+            raise ConfigError(f"there is no field '{name}'.{did_you_mean(name, hints)}")
+        settings[name] = _parse(name, text.strip(), hints[name])
+    return settings
+
+
+def _parse(name: str, text: str, hint: Any) -> Any:
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if text.lower() == "none":
+        if types.NoneType in options:
+            return None
+        raise ConfigError(f"{name} cannot be switched off with 'none'")
+    kind = options[0]
+    if typing.get_origin(kind) is Literal:
+        _check(text in typing.get_args(kind), name, text, f"one of {', '.join(typing.get_args(kind))}")
+        return text
+    if typing.get_origin(kind) is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind is str:
+        return text
+    if kind is bool:
+        _check(text.lower() in ("true", "false"), name, text, "true or false")
+        return text.lower() == "true"
+    try:
+        number = float(text)
+        value = int(number) if kind is int else number
+    except (ValueError, OverflowError):
+        raise ConfigError(f"{name} must be a number, got '{text}'") from None
+    _check(
+        math.isfinite(number) and value == number, name, text, "a whole number" if kind is int else "finite"
+    )
+    return value
+
+
+def _known(values: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    for name in values:
+        if name not in _names(kind):
+            raise ConfigError(
+                f"unknown field '{name}' in a stored {kind.__name__}.{did_you_mean(name, _names(kind))} "
+                "It was written by another version of facevae."
+            )
+    return dict(values)
+
+
+def _names(kind: Any) -> list[str]:
+    return [f.name for f in fields(kind)] if dataclasses.is_dataclass(kind) else []
+
+
+def _check(holds: bool, name: str, got: object, expected: str) -> None:
+    if not holds:
+        raise ConfigError(f"{name} cannot be {got!r}: expected {expected}.")

@@ -1,0 +1,1 @@
+"""Files of faces: photos in, prepared datasets out, batches to train on."""

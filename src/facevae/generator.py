@@ -1,0 +1,234 @@
+"""A trained model in use: sample, encode, decode, reconstruct, interpolate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facevae.attributes import Schema, Value
+from facevae.checkpoint import load_model
+from facevae.errors import CheckpointError, ConfigError, DataError, did_you_mean
+from facevae.images import Photos, to_photos, to_tensor
+from facevae.layers import place
+from facevae.metrics.reconstruction import psnr_db, ssim
+from facevae.model import FaceVAE
+from facevae.prior import Prior
+
+if TYPE_CHECKING:
+    from facevae.data.detect import Face
+
+SHIPPED = Path(__file__).parent / "weights"
+DEFAULT_MODEL = "face64"
+DECODE_BATCH = 64
+
+Latents = NDArray[np.float32]
+Controls = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Generated faces."""
+
+    photos: Photos  # (N, H, W, 3) uint8
+    latents: Latents  # (N, D)
+    seeds: list[int]
+    """One seed per face: `sample(1, seed=seeds[i])` makes face i again."""
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """One face of a photo, through the model and back."""
+
+    face: Face
+    """Where it was found: box and landmarks in px of the photo."""
+    aligned: Photos  # (H, W, 3) uint8
+    reconstruction: Photos  # (H, W, 3) uint8
+    latent: Latents  # (D,)
+    psnr_db: float
+    ssim: float
+
+
+class FaceGenerator:
+    """Model and prior, ready to use.
+
+    Photos are uint8 RGB arrays; latents are float32 arrays of width `latent_dim`.
+    """
+
+    def __init__(self, model: FaceVAE, prior: Prior, name: str, device: str = "auto") -> None:
+        self.device = pick_device(device)
+        self.model = place(model, self.device).eval()
+        self.prior = prior
+        self.name = name
+
+    @classmethod
+    def from_pretrained(cls, name_or_dir: str | Path = DEFAULT_MODEL, device: str = "auto") -> FaceGenerator:
+        """A shipped model by name ('face64'), or a model's directory (RUN/model, or RUN).
+
+        Raises CheckpointError when there is no such model or it is damaged.
+        """
+        folder = find_model(name_or_dir)
+        model, prior, _ = load_model(folder)
+        name = folder.resolve().parent.name if folder.name == "model" else folder.resolve().name
+        return cls(model, prior, name, device)
+
+    @property
+    def size_px(self) -> int:
+        return self.model.config.size_px
+
+    @property
+    def latent_dim(self) -> int:
+        return self.model.config.latent_dim
+
+    @property
+    def schema(self) -> Schema:
+        """The controls that this model has."""
+        return self.model.config.schema
+
+    def sample(
+        self, count: int, seed: int = 0, controls: Controls | None = None, truncation: float = 1.0
+    ) -> Samples:
+        """`count` new faces. Face i is decided by seed + i alone, on one machine and in one batch size.
+
+        controls: values of the model's controls, such as {'age': 60}; ControlError for one it lacks.
+        truncation: 0 < t <= 1; smaller is less diverse and more typical. ConfigError outside.
+        """
+        if count < 1:
+            raise ConfigError(f"count must be 1 or more, got {count}")
+        if not 0 < truncation <= 1:
+            raise ConfigError(f"truncation must be more than 0 and at most 1, got {truncation:g}")
+        seeds = [seed + index for index in range(count)]
+        draws = [torch.Generator().manual_seed(one) for one in seeds]
+        choice = torch.stack([torch.rand((), generator=draw) for draw in draws])  # (N,)
+        noise = torch.stack([torch.randn(self.latent_dim, generator=draw) for draw in draws])  # (N, D)
+        latents = self.prior.sample(noise, choice, truncation).numpy()
+        return Samples(self.decode(latents, controls), latents, seeds)
+
+    def encode(self, photos: Photos, controls: Controls | None = None) -> Latents:
+        """Posterior means of aligned faces: (N, H, W, 3) uint8 at the model's size to (N, D).
+
+        Raises DataError for another shape or type.
+        """
+        self._check_photos(photos)
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(photos), DECODE_BATCH):
+                x = to_tensor(photos[start : start + DECODE_BATCH]).to(self.device)
+                mean, _ = self.model.encoder(x, self._attributes(controls, len(x)))
+                parts.append(mean.cpu().numpy())
+        return np.concatenate(parts)
+
+    def decode(self, latents: Latents, controls: Controls | None = None) -> Photos:
+        """(N, D) latents to (N, H, W, 3) uint8 faces. Raises DataError for another width."""
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
+            raise DataError(
+                f"latents must be of shape (N, {self.latent_dim}) for this model, got {latents.shape}"
+            )
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(latents), DECODE_BATCH):
+                z = torch.from_numpy(latents[start : start + DECODE_BATCH]).to(self.device)
+                parts.append(to_photos(self.model.decoder(z, self._attributes(controls, len(z)))))
+        return np.concatenate(parts)
+
+    def reconstruct(self, photo: Photos, faces: str = "largest") -> list[Reconstruction]:
+        """Find and align the faces of a photo, encode and decode them; the largest first.
+
+        photo: (H, W, 3) uint8, any size. faces: 'largest' or 'all'. Raises DataError when no face is found.
+        """
+        from facevae.data.align import align
+        from facevae.data.detect import FaceDetector
+
+        found = FaceDetector().detect(photo)
+        if not found:
+            raise DataError(f"no face found in a photo of {photo.shape[1]} x {photo.shape[0]} px")
+        chosen = found if faces == "all" else found[:1]
+        aligned = np.stack([align(photo, face.landmarks_px, self.size_px) for face in chosen])
+        return self._through(aligned, chosen)
+
+    def interpolate(self, latents: Latents, frames: int, loop: bool = False) -> Latents:
+        """(frames, D) latents on the path through (K, D) latents, K >= 2, spherical between neighbours."""
+        stops = np.concatenate([latents, latents[:1]]) if loop else latents
+        if len(stops) < 2 or frames < 2:
+            raise ConfigError(f"a path needs two latents and two frames, got {len(latents)} and {frames}")
+        places = np.linspace(0, len(stops) - 1, frames)
+        legs = np.minimum(places.astype(int), len(stops) - 2)
+        return np.stack(
+            [slerp(stops[leg], stops[leg + 1], t - leg) for leg, t in zip(legs, places, strict=True)]
+        )
+
+    def _through(self, aligned: Photos, found: Sequence[Face]) -> list[Reconstruction]:
+        latents = self.encode(aligned)
+        decoded = self.decode(latents)
+        x, y = to_tensor(aligned), to_tensor(decoded)
+        psnrs, ssims = psnr_db(x, y).tolist(), ssim(x, y).tolist()
+        return [
+            Reconstruction(*parts)
+            for parts in zip(found, aligned, decoded, latents, psnrs, ssims, strict=True)
+        ]
+
+    def _attributes(self, controls: Controls | None, count: int) -> Tensor | None:
+        self.schema.check(controls or {})
+        if not self.schema.width:
+            return None
+        row = torch.tensor(self.schema.encode(controls or {}), dtype=torch.float32, device=self.device)
+        return row.expand(count, -1)  # (N, A)
+
+    def _check_photos(self, photos: Photos) -> None:
+        shape = (self.size_px, self.size_px, 3)
+        if photos.dtype != np.uint8 or photos.ndim != 4 or photos.shape[1:] != shape or not len(photos):
+            raise DataError(
+                f"faces must be uint8 of shape (N, {', '.join(map(str, shape))}) for this model, got "
+                f"{photos.dtype} {photos.shape}. Use reconstruct() for a photo: it finds and aligns the face."
+            )
+
+
+def slerp(a: Latents, b: Latents, t: float) -> Latents:
+    """The point at t, 0..1, on the great arc from a to b, lengths interpolated linearly; (D,) each.
+
+    Source: Shoemake 1985. Falls back to the straight line for (nearly) parallel vectors.
+    """
+    norm_a, norm_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    unit_a, unit_b = a / max(norm_a, 1e-8), b / max(norm_b, 1e-8)
+    angle = float(np.arccos(np.clip(unit_a @ unit_b, -1, 1)))
+    if angle < 1e-4 or np.pi - angle < 1e-4:
+        return np.asarray((1 - t) * a + t * b, dtype=np.float32)
+    direction = (np.sin((1 - t) * angle) * unit_a + np.sin(t * angle) * unit_b) / np.sin(angle)
+    return np.asarray(((1 - t) * norm_a + t * norm_b) * direction, dtype=np.float32)
+
+
+def shipped_models() -> list[str]:
+    """Names of the models inside the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
+
+
+def find_model(name_or_dir: str | Path) -> Path:
+    """The directory of a shipped model, a model or a run. Raises CheckpointError naming what there is."""
+    given = Path(name_or_dir)
+    for folder in (SHIPPED / given.name if given.name == str(given) else given, given, given / "model"):
+        if (folder / "config.json").is_file() and (folder / "model.safetensors").is_file():
+            return folder
+    names = shipped_models()
+    raise CheckpointError(
+        f"there is no model '{name_or_dir}'.{did_you_mean(str(given), names)} "
+        f"Shipped: {', '.join(names) or 'none'}. Else give the folder that `facevae train` wrote: RUN/model."
+    )
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """'auto' to the fastest device there is; ConfigError for one that this machine lacks."""
+    available: dict[str, Any] = {
+        "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True
+    }  # fmt: skip
+    if name == "auto":
+        return torch.device(next(device for device, there in available.items() if there))
+    if not available.get(name, False):
+        there = ", ".join(device for device, yes in available.items() if yes)
+        raise ConfigError(f"there is no device '{name}' on this machine. There is: {there}.")
+    return torch.device(name)

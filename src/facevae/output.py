@@ -1,0 +1,113 @@
+"""Generated faces and reconstructions as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facevae.checkpoint import atomic_file
+from facevae.errors import FaceVAEError
+from facevae.generator import FaceGenerator, Reconstruction, Samples
+from facevae.images import Photos, tile
+from facevae.provenance import write_png
+
+GRID_MOST = 256
+"""Faces in grid.png; more would make a picture that nobody can open."""
+WRITE_THREADS = 4
+
+
+def write_samples(
+    out: Path, samples: Samples, model: str, truncation: float, controls: Mapping[str, Any] | None = None
+) -> None:
+    """Write 00000.png ..., grid.png, latents.npy and faces.jsonl (one line per face) into `out`.
+
+    Line i names its file, seed, controls, and its latent: row i of latents.npy.
+    """
+    facts = {"model": model, "truncation": truncation, "controls": dict(controls or {})}
+    digits = max(5, len(str(len(samples.seeds) - 1)))
+    names = [f"{index:0{digits}d}.png" for index in range(len(samples.seeds))]
+    out.mkdir(parents=True, exist_ok=True)
+
+    def write(index: int) -> None:
+        write_png(out / names[index], samples.photos[index], **facts, seed=samples.seeds[index])
+
+    with ThreadPoolExecutor(WRITE_THREADS) as pool:
+        list(pool.map(write, range(len(names))))
+    shown = samples.photos[:GRID_MOST]
+    columns = int(np.ceil(np.sqrt(len(shown))))
+    write_png(out / "grid.png", tile(shown, columns), **facts, seed=samples.seeds[0])
+    write_latents(out / "latents.npy", samples.latents)
+    rows = [
+        {"file": name, "seed": seed, **facts, "latent_file": "latents.npy", "latent_row": row}
+        for row, (name, seed) in enumerate(zip(names, samples.seeds, strict=True))
+    ]
+    write_lines(out / "faces.jsonl", rows)
+
+
+def reconstruct_files(
+    generator: FaceGenerator, photos: Sequence[Path], out: Path, faces: str = "largest"
+) -> list[dict[str, Any]]:
+    """Reconstruct each photo into `out`; one row per face, and one with 'error' for a photo that failed.
+
+    Writes NAME.png (original | reconstruction), NAME.npy (the latent, (D,) float32), numbered when a photo
+    has several faces or two photos share a name, and reconstructions.jsonl.
+    """
+    from facevae.data.photos import read_photo
+
+    out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    taken: set[str] = set()
+    for path in photos:
+        try:
+            results = generator.reconstruct(read_photo(path), faces)
+        except FaceVAEError as error:
+            rows.append({"photo": str(path), "error": str(error)})
+            continue
+        for index, result in enumerate(results):
+            name = _free_name(path.stem if len(results) == 1 else f"{path.stem}-{index}", taken)
+            rows.append({"photo": str(path), **_write_reconstruction(out, name, result, generator.name)})
+    write_lines(out / "reconstructions.jsonl", rows)
+    return rows
+
+
+def side_by_side(result: Reconstruction) -> Photos:
+    """Original | reconstruction, (H, 2W + 2, 3) uint8."""
+    return tile(np.stack([result.aligned, result.reconstruction]), columns=2)
+
+
+def write_latents(path: Path, latents: np.ndarray[Any, np.dtype[np.float32]]) -> None:
+    """Write float32 latents as .npy (no pickle), atomically."""
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, latents, allow_pickle=False)
+
+
+def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write one JSON object a line, atomically."""
+    with atomic_file(path) as temporary:
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def _write_reconstruction(out: Path, name: str, result: Reconstruction, model: str) -> dict[str, Any]:
+    write_png(out / f"{name}.png", side_by_side(result), model=model, job="reconstruct")
+    write_latents(out / f"{name}.npy", result.latent)
+    return {
+        "file": f"{name}.png",
+        "latent_file": f"{name}.npy",
+        "psnr_db": round(result.psnr_db, 3),
+        "ssim": round(result.ssim, 4),
+        "box_px": [round(float(edge), 1) for edge in result.face.box_px],
+    }
+
+
+def _free_name(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 1
+    while name in taken:
+        name, number = f"{wanted}-{number}", number + 1
+    taken.add(name)
+    return name

@@ -1,0 +1,143 @@
+"""A run folder from its first claim to the finished model in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from facevae.checkpoint import read_json, save_model, write_json
+from facevae.config import ModelConfig, TrainConfig
+from facevae.data.dataset import FaceDataset, is_prepared
+from facevae.errors import CheckpointError, ConfigError, DataError, MissingExtraError
+from facevae.model import FaceVAE
+from facevae.model_card import model_card
+from facevae.prior import GaussianMixturePrior, NormalPrior, Prior
+from facevae.run_page import write_run_page
+from facevae.train_state import TrainState
+from facevae.validation import posterior_samples, validate
+
+FREE_FIELDS = (
+    "cache_gb", "checkpoint_images", "checkpoint_minutes", "keep_checkpoints", "log_images", "prior",
+    "gmm_components",
+)  # fmt: skip
+"""Fields of TrainConfig that may change when a run is resumed: none of them touches the weights."""
+
+
+def prepared(path: Path) -> Path:
+    """`path` when it is a prepared dataset, else the prepared form of that folder or archive of photos.
+
+    It is kept in FACEVAE_CACHE (~/.cache/facevae unless set) under a name that changes with the photos.
+    Raises DataError when there is nothing at `path`.
+    """
+    if is_prepared(path):
+        return path
+    if not path.exists():
+        raise DataError(f"there is nothing at {path}: expected a prepared dataset, or a folder of photos.")
+    from facevae.data.prepare import prepare
+
+    cache = Path(os.environ.get("FACEVAE_CACHE", Path.home() / ".cache" / "facevae"))
+    out = cache / f"{path.resolve().name}-{_fingerprint(path)}"
+    Console(stderr=True).print(f"{path} is not prepared yet: preparing it into {out}", highlight=False)
+    prepare(path, out)
+    return out
+
+
+def load_splits(path: Path, model: ModelConfig, config: TrainConfig) -> tuple[FaceDataset, FaceDataset]:
+    """(train, validation) faces of a prepared dataset at the model's size.
+
+    Raises ConfigError when the faces were prepared smaller than the model's size.
+    """
+    train = FaceDataset(path, "train", model.size_px, model.schema, config.cache_gb)
+    if train.info["size_px"] < model.size_px:
+        raise ConfigError(
+            f"{path} holds faces of {train.info['size_px']} px and the model asks for {model.size_px} px: "
+            f"train with --size {train.info['size_px']}, or prepare with --size {model.size_px}."
+        )
+    return train, FaceDataset(path, "validation", model.size_px, model.schema, config.cache_gb)
+
+
+def claim_run(run: Path, model: ModelConfig, config: TrainConfig, dataset: dict[str, Any]) -> None:
+    """Write `run`/config.json, or check that the run there was started with the same configuration and data.
+
+    Raises ConfigError naming what differs, CheckpointError when `run` is something else.
+    """
+    wanted = {"model": model.to_json(), "train": config.to_json(), "dataset": _dataset_identity(dataset)}
+    wanted = json.loads(json.dumps(wanted))
+    path = run / "config.json"
+    if not path.exists():
+        if run.exists() and any(run.iterdir()):
+            raise CheckpointError(f"{run} is not empty and is no run of facevae: choose another --out.")
+        write_json(path, wanted)
+        return
+    found = read_json(path)
+    differing = [
+        f"{name} was {found.get(part, {}).get(name)!r}, is {value!r}"
+        for part in ("model", "train", "dataset")
+        for name, value in wanted[part].items()
+        if name not in FREE_FIELDS and found.get(part, {}).get(name) != value
+    ]
+    if differing:
+        raise ConfigError(
+            f"the run in {run} was started otherwise: {'; '.join(differing)}. "
+            "Use the same settings to resume it, or another --out to start anew."
+        )
+
+
+def finish(
+    run: Path,
+    model: FaceVAE,
+    data: FaceDataset,
+    validation: FaceDataset,
+    config: TrainConfig,
+    state: TrainState,
+) -> None:
+    """Fit the prior, measure on the validation split, and write `run`/model and `run`/run.html."""
+    console = Console(stderr=True)
+    model = model.cpu()
+    console.print(
+        f"fitting the {config.prior} prior and measuring on {len(validation):,} faces", highlight=False
+    )
+    prior = fit_prior(model, data, config)
+    result = validate(model, validation, config)
+    measured = {
+        **result.figures(),
+        "prior_log_likelihood_nats": float(prior.log_prob(result.mean).mean()),
+        "seen_images": state.seen_images,
+        "trained_seconds": round(state.trained_seconds),
+        "train_faces": len(data),
+    }
+    extra = {"train": config.to_json(), "dataset": _dataset_identity(data.info), "measured": measured}
+    card = model_card(run.resolve().name, model, prior, config, data.info, measured)
+    save_model(run / "model", model, prior, card, extra)
+    try:
+        write_run_page(run, measured)
+    except MissingExtraError as error:
+        console.print(f"run.html is left out: {error}", highlight=False)
+
+
+def fit_prior(model: FaceVAE, data: FaceDataset, config: TrainConfig) -> Prior:
+    """The prior that `config` names, fitted to posterior samples of the training faces."""
+    if config.prior == "normal":
+        return NormalPrior(model.config.latent_dim)
+    z = posterior_samples(model, data, config.seed, config.flip)
+    return GaussianMixturePrior.fit(z, config.gmm_components, config.seed)
+
+
+def _dataset_identity(info: dict[str, Any]) -> dict[str, Any]:
+    names = ("name", "size_px", "counts", "source", "licence")
+    return {name: info.get(name) for name in names}
+
+
+def _fingerprint(path: Path) -> str:
+    """Twelve hex digits of the resolved path and of the names, sizes and times of the files below it."""
+    digest = hashlib.sha256(str(path.resolve()).encode())
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    for file in files:
+        status = file.lstat()
+        digest.update(f"{file.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,287 @@
+"""What a run tells people while it trains: progress, metrics, sheets, and warnings in time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from facevae.checkpoint import atomic_file
+from facevae.config import TrainConfig
+from facevae.data.dataset import FaceDataset
+from facevae.distributions import reparameterise
+from facevae.errors import MissingExtraError, require
+from facevae.images import tile, to_photos
+from facevae.layers import place
+from facevae.losses import LossTerms
+from facevae.metrics.latent import ACTIVE_VARIANCE
+from facevae.model import FaceVAE
+from facevae.prior import GaussianMixturePrior
+from facevae.schedules import linear_warmup
+from facevae.train_state import TrainState, save_state
+from facevae.validation import validate
+
+SHEET_COLUMNS = 12
+VALIDATION_FACES = 1024
+COLLAPSED_SHARE = 0.02
+"""Below this share of active latent dimensions, the latent is reported as collapsed."""
+
+
+class RunLog:
+    """Writes metrics.jsonl, tensorboard/ and sheets/ of a run and its progress line, on process 0.
+
+    Use as a context manager. While it is open, Ctrl-C asks for a stop after the current step
+    (`stop_asked`); a second Ctrl-C interrupts at once.
+    """
+
+    def __init__(
+        self, run: Path, config: TrainConfig, state: TrainState, validation: FaceDataset,
+        accelerator: Accelerator, passed_over: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
+        self.run, self.config, self.validation, self.accelerator = run, config, validation, accelerator
+        self.main = bool(accelerator.is_main_process)
+        self.console = Console(stderr=True)
+        self.window = _Window()
+        self.last_log_images = self.last_checkpoint_images = state.seen_images
+        self.last_checkpoint_time = time.monotonic()
+        self.stop_asked = False
+        self.collapse_reported = False
+        self.board: Any = None
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.percentage:>4.1f} %"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not (self.main and self.console.is_terminal),
+        )
+        self.task = self.progress.add_task("starting", total=None)
+        if self.main:
+            _truncate_metrics(run / "metrics.jsonl", state.seen_images)
+            self.board = _open_board(run / "tensorboard", state.step)
+        for problem in passed_over or ():
+            self._print(f"damaged checkpoint passed over: {problem}")
+        if passed_over is not None:
+            self._print(f"resuming at {state.seen_images:,} images")
+
+    def __enter__(self) -> RunLog:
+        self._old_handler = _set_interrupt_handler(self._ask_stop)
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+        _set_interrupt_handler(self._old_handler)
+        if self.board is not None:
+            self.board.close()
+
+    def step(self, state: TrainState, terms: LossTerms, mean: Tensor, gradient_norm: Tensor) -> None:
+        """Take in one step; every `log_images`, reduce over processes, write and show a line."""
+        self.window.add(terms, mean, gradient_norm)
+        if state.seen_images - self.last_log_images < self.config.log_images:
+            return
+        values = self.window.reduce(self.accelerator)
+        seconds = self.window.seconds()
+        pace = (state.seen_images - self.last_log_images) / seconds
+        self.last_log_images = state.seen_images
+        self.window = _Window()
+        active = int((values.pop("mean_variance") > ACTIVE_VARIANCE).sum())
+        row = {
+            "step": state.step, "seen_images": state.seen_images, "images_per_s": round(pace, 1),
+            "learning_rate": state.optimizer.param_groups[0]["lr"],
+            "kl_weight": self.config.beta * linear_warmup(state.seen_images, self.config.kl_warmup_images),
+            **{name: float(value) for name, value in values.items()}, "active_units": active,
+        }  # fmt: skip
+        self.write(row, state.step)
+        self._show(row, state)
+        self._watch_collapse(active, mean.shape[1], state)
+
+    def write(self, row: dict[str, Any], step: int) -> None:
+        """Append a row to metrics.jsonl and TensorBoard."""
+        if not self.main:
+            return
+        with (self.run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        if self.board is not None:
+            for name, value in row.items():
+                if name not in ("step", "seen_images"):
+                    self.board.add_scalar(name, value, step)
+
+    def checkpoint_due(self, state: TrainState) -> bool:
+        """True on every process when enough images or minutes have passed since the last checkpoint."""
+        config = self.config
+        due = (
+            config.checkpoint_images is not None
+            and state.seen_images - self.last_checkpoint_images >= config.checkpoint_images
+        ) or (
+            config.checkpoint_minutes is not None
+            and time.monotonic() - self.last_checkpoint_time >= config.checkpoint_minutes * 60
+        )
+        if self.accelerator.num_processes > 1:  # clocks differ: process 0 decides for all
+            flag = torch.tensor(int(due and self.main), device=self.accelerator.device)
+            due = bool(self.accelerator.reduce(flag, "sum"))
+        if due:
+            self.last_checkpoint_images, self.last_checkpoint_time = state.seen_images, time.monotonic()
+        return due
+
+    def checkpoint(self, state: TrainState) -> None:
+        """Write a checkpoint, measure the averaged weights on validation faces and draw a sheet of them."""
+        if not self.main or (self.run / "sheets" / f"{state.seen_images:012d}.png").exists():
+            return
+        save_state(state, self.run / "checkpoints", self.config.keep_checkpoints)
+        row, picture = validation_sheet(state, self.validation, self.accelerator, self.config)
+        measured = {f"validation_{name}": value for name, value in row.items()}
+        self.write({"step": state.step, "seen_images": state.seen_images, **measured}, state.step)
+        with atomic_file(self.run / "sheets" / f"{state.seen_images:012d}.png") as path:
+            picture.save(path, format="PNG")
+        self._print(
+            f"[{state.seen_images:,} images] validation PSNR {row['psnr_db']:.2f} dB, "
+            f"KL {row['kl_nats']:.0f} nats, checkpoint and sheet written"
+        )
+
+    def _show(self, row: dict[str, Any], state: TrainState) -> None:
+        text = (
+            f"{state.seen_images:,} images  {row['images_per_s']:.0f}/s  "
+            f"reconstruction {row['reconstruction_loss']:.0f}  KL {row['kl_loss']:.0f} nats  "
+            f"perceptual {row['perceptual_loss']:.3f}  active {row['active_units']}"
+        )
+        total = state.total_images
+        self.progress.update(self.task, description=text, total=total, completed=state.seen_images)
+        if not self.console.is_terminal:
+            share = f"{100 * state.seen_images / total:5.1f} %  " if total else ""
+            left = f"  {(total - state.seen_images) / row['images_per_s'] / 60:.1f} min left" if total else ""
+            self._print(share + text + left)
+
+    def _watch_collapse(self, active: int, latent_dim: int, state: TrainState) -> None:
+        warm = state.seen_images >= self.config.kl_warmup_images
+        collapsed = warm and active < max(2, COLLAPSED_SHARE * latent_dim)
+        if collapsed and not self.collapse_reported:
+            self._print(
+                f"[{state.seen_images:,} images] the latent is collapsing: {active} of {latent_dim} "
+                "dimensions are active, so faces will look alike. Train with a smaller --set beta, a longer "
+                "--set kl_warmup_images, --set free_bits_nats=0.1 or a smaller --set pixel_scale."
+            )
+        self.collapse_reported = collapsed
+
+    def _print(self, text: str) -> None:
+        if self.main:
+            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def _ask_stop(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if self.stop_asked:
+            raise KeyboardInterrupt
+        self.stop_asked = True
+        self._print(f"stopping after this step (signal {number}); the run can be resumed")
+
+
+class _Window:
+    """Sums over the steps since the last line."""
+
+    def __init__(self) -> None:
+        self.steps = self.faces = 0
+        self.sums: dict[str, Tensor] = {}
+        self.started = time.monotonic()
+
+    def add(self, terms: LossTerms, mean: Tensor, gradient_norm: Tensor) -> None:
+        self.steps += 1
+        self.faces += len(mean)
+        parts = {**terms._asdict(), "gradient_norm": gradient_norm.float(),
+                 "mean_sum": mean.sum(dim=0), "mean_squares": mean.square().sum(dim=0)}  # fmt: skip
+        for name, value in parts.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def reduce(self, accelerator: Accelerator) -> dict[str, Tensor]:
+        """Averages per step, and the variance of the posterior means over the window's faces, (D,)."""
+        sums = {name: accelerator.reduce(value, "mean") for name, value in self.sums.items()}
+        centre = sums.pop("mean_sum") / self.faces
+        variance = sums.pop("mean_squares") / self.faces - centre.square()
+        return {**{name: value / self.steps for name, value in sums.items()}, "mean_variance": variance}
+
+    def seconds(self) -> float:
+        return max(1e-9, time.monotonic() - self.started)
+
+
+@torch.no_grad()
+def validation_sheet(
+    state: TrainState, validation: FaceDataset, accelerator: Accelerator, config: TrainConfig
+) -> tuple[dict[str, float], Image.Image]:
+    """Figures of the averaged weights on up to 1,024 validation faces, and a sheet in three bands.
+
+    Bands: originals, reconstructions, samples from a Gaussian fitted to these faces' latents.
+    """
+    model = averaged_model(state)
+    result = validate(model, validation, config, VALIDATION_FACES, accelerator.autocast())
+    columns = min(SHEET_COLUMNS, len(result.originals))
+    generator = torch.Generator().manual_seed(config.seed)
+    z = reparameterise(result.mean, result.logvar, torch.randn(result.mean.shape, generator=generator))
+    prior = GaussianMixturePrior.from_moments(z)
+    noise = torch.randn(3 * columns, z.shape[1], generator=generator)
+    samples = model.decoder(prior.sample(noise, torch.zeros(len(noise))).to(accelerator.device))
+    bands = [
+        to_photos(band) for band in (result.originals[:columns], result.reconstructions[:columns], samples)
+    ]
+    return result.figures(), Image.fromarray(tile(np.concatenate(bands), columns))
+
+
+def averaged_model(state: TrainState) -> FaceVAE:
+    """A model with the averaged weights, in evaluation mode, on the training device."""
+    device = next(state.model.parameters()).device
+    model = place(FaceVAE(state.model.config), device)
+    model.load_state_dict(state.ema.weights)
+    return model.eval().requires_grad_(False)
+
+
+def _truncate_metrics(path: Path, seen_images: int) -> None:
+    """Drop rows beyond the checkpoint that is resumed from, so that no image is logged twice."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["seen_images"] <= seen_images:
+                kept.append(line + "\n")
+        except (ValueError, KeyError):
+            continue  # a line cut short by a kill
+    with atomic_file(path) as temporary:
+        temporary.write_text("".join(kept), encoding="utf-8")
+
+
+def _open_board(folder: Path, step: int) -> Any:
+    """TensorBoard's writer, or None without the extra 'tensorboard'."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            require("tensorboard", "tensorboard", "TensorBoard scalars")
+            from torch.utils.tensorboard import SummaryWriter
+        return SummaryWriter(str(folder), purge_step=step + 1)
+    except MissingExtraError:
+        return None
+
+
+Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
+
+
+def _set_interrupt_handler(handler: Handler) -> Handler:
+    """Install a handler for Ctrl-C; nothing outside the main thread, where Python allows none."""
+    try:
+        return signal.signal(signal.SIGINT, handler)
+    except ValueError:
+        return None

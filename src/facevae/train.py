@@ -1,0 +1,238 @@
+"""Training: the job, the loop and its step.
+
+Weights after N images depend on the two configurations and the data alone: the order of the faces, flips
+and noise are drawn from (seed, images seen), so a resumed run goes on exactly, on any number of processes.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator, PartialState
+from torch import Tensor
+
+from facevae.checkpoint import list_checkpoints
+from facevae.config import ModelConfig, TrainConfig, preset
+from facevae.data.dataset import FaceBatch, FaceDataset, batch_indices, prefetch, read_dataset_info
+from facevae.ema import EMA
+from facevae.errors import ConfigError, TrainingError
+from facevae.features import FrozenFeatures
+from facevae.images import to_tensor
+from facevae.layers import place
+from facevae.losses import LossTerms, vae_loss
+from facevae.model import FaceVAE
+from facevae.run import claim_run, finish, load_splits, prepared
+from facevae.runlog import RunLog, averaged_model
+from facevae.schedules import ema_decay, linear_warmup, warmup_cosine
+from facevae.train_state import TrainState, load_state, make_optimizer
+
+CALIBRATION_STEPS = 20
+"""With `minutes`, steps timed (after as many untimed ones) before the number of images is fixed."""
+FAR_AWAY = 2**62
+"""Images in all while `minutes` have not been turned into a number yet."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    terms: LossTerms
+    mean: Tensor  # (B, D), posterior means of this process's faces
+    gradient_norm: Tensor  # scalar, before clipping
+
+
+def train(
+    data: Path | str,
+    out: Path | str,
+    preset_name: str = "small",
+    settings: Mapping[str, Any] | None = None,
+    device: str = "auto",
+) -> Path:
+    """Train on a prepared dataset or a folder of photos, fit the prior, and write the model to `out`/model.
+
+    settings: any field of ModelConfig or TrainConfig, over the preset. Called again with the same `out` it
+    goes on where it stopped; finished, it changes nothing. Returns `out`/model (on every process). Raises
+    any FaceVAEError, and KeyboardInterrupt once the checkpoint that Ctrl-C asks for is written.
+    """
+    run, path = Path(out), prepared(Path(data))
+    model_config, config = preset(preset_name, settings)
+    claim_run(run, model_config, config, read_dataset_info(path))
+    if (run / "model" / "config.json").is_file():
+        return run / "model"
+    splits = load_splits(path, model_config, config)
+    state = fit(*splits, run, model_config, config, device)
+    if PartialState().is_main_process:
+        finish(run, averaged_model(state), *splits, config, state)
+    PartialState().wait_for_everyone()
+    return run / "model"
+
+
+def fit(
+    data: FaceDataset,
+    validation: FaceDataset,
+    run: Path,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    device: str = "auto",
+) -> TrainState:
+    """Train until `images` or `minutes` are reached, resuming from `run`'s newest checkpoint if there is one.
+
+    Writes checkpoints, sheets and metrics into `run` (process 0 only). Deterministic on CPU for a number of
+    threads and processes. Raises TrainingError at a non-finite loss, and KeyboardInterrupt after the
+    checkpoint that Ctrl-C asks for.
+    """
+    accelerator = make_accelerator(config, device)
+    state = make_state(model_config, config, accelerator.device)
+    passed_over = load_state(state, run / "checkpoints")
+    wrapped, state.optimizer = accelerator.prepare(state.model, state.optimizer)
+    features = make_features(config, accelerator.device)
+    with RunLog(run, config, state, validation, accelerator, passed_over) as log:
+        for batch in batches(data, config, state.seen_images, accelerator):
+            if state.done or log.stop_asked:
+                break
+            started = time.perf_counter()
+            result = train_step(state, wrapped, batch, config, features, accelerator)
+            check_finite(result, state, run)
+            state.trained_seconds += time.perf_counter() - started
+            calibrate(state, config, accelerator)
+            log.step(state, result.terms, result.mean, result.gradient_norm)
+            if log.checkpoint_due(state):
+                log.checkpoint(state)
+        log.checkpoint(state)
+    if log.stop_asked and not state.done:
+        raise KeyboardInterrupt
+    return state
+
+
+def train_step(
+    state: TrainState,
+    wrapped: torch.nn.Module,
+    batch: FaceBatch,
+    config: TrainConfig,
+    features: FrozenFeatures | None,
+    accelerator: Accelerator,
+) -> StepResult:
+    """One optimiser step on this process's share of the batch; advances `state` by the whole batch."""
+    x, noise, attributes = augmented(batch, state, config, accelerator)
+    seen_after = state.seen_images + config.batch_size
+    rate = warmup_cosine(seen_after, config.warmup_images, state.total_images or FAR_AWAY)
+    for group in state.optimizer.param_groups:
+        group["lr"] = config.learning_rate * rate
+    kl_weight = config.beta * linear_warmup(state.seen_images, config.kl_warmup_images)
+
+    output = wrapped(x, noise, attributes)
+    with accelerator.autocast():
+        terms = vae_loss(x, output, config, kl_weight, features)
+    accelerator.backward(terms.total_loss)
+    gradient_norm = accelerator.clip_grad_norm_(wrapped.parameters(), config.clip_norm or math.inf)
+    state.optimizer.step()
+    state.optimizer.zero_grad()
+
+    state.step += 1
+    state.seen_images = seen_after
+    state.ema.update(state.model, ema_decay(seen_after, config.batch_size, config.ema_images))
+    detached = LossTerms(*(term.detach() for term in terms))
+    return StepResult(detached, output.mean.detach(), gradient_norm.detach())
+
+
+def augmented(
+    batch: FaceBatch, state: TrainState, config: TrainConfig, accelerator: Accelerator
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """(x, noise, attributes) of this process: flipped, drawn and masked by (seed, images seen) alone."""
+    draw = np.random.default_rng((config.seed, state.seen_images, 1))
+    share = slice(accelerator.process_index, None, accelerator.num_processes)
+    noise = draw.standard_normal((config.batch_size, state.model.config.latent_dim), dtype=np.float32)[share]
+    flips = draw.random(config.batch_size)[share] < 0.5
+    hidden = draw.random(config.batch_size)[share] < config.attribute_dropout
+    device = accelerator.device
+    x = to_tensor(batch.photos.to(device))  # (B, 3, H, W)
+    if config.flip:
+        mirrored = torch.from_numpy(flips).to(device)[:, None, None, None]
+        x = torch.where(mirrored, x.flip(3), x)
+    attributes = batch.attributes
+    if attributes is not None:
+        attributes = attributes.masked_fill(torch.from_numpy(hidden)[:, None], 0.0).to(device)
+    return x.contiguous(memory_format=torch.channels_last), torch.from_numpy(noise).to(device), attributes
+
+
+def batches(
+    data: FaceDataset, config: TrainConfig, seen_images: int, accelerator: Accelerator
+) -> Iterator[FaceBatch]:
+    """This process's share of every batch from `seen_images` on, read ahead by one."""
+    share = slice(accelerator.process_index, None, accelerator.num_processes)
+
+    def make(seen: int) -> FaceBatch:
+        return data.batch(batch_indices(seen, config.batch_size, len(data), config.seed)[share])
+
+    return prefetch(make, seen_images, config.batch_size)
+
+
+def make_state(model_config: ModelConfig, config: TrainConfig, device: torch.device) -> TrainState:
+    """Weights as the seed decides them, their average and a fresh optimiser."""
+    torch.manual_seed(config.seed)
+    model = place(FaceVAE(model_config), device)
+    return TrainState(model, EMA(model), make_optimizer(model, config), total_images=config.images)
+
+
+def make_features(config: TrainConfig, device: torch.device) -> FrozenFeatures | None:
+    """The frozen network of the perceptual term, or None when its weight is 0."""
+    if not config.perceptual_weight:
+        return None
+    return place(FrozenFeatures(), device)
+
+
+def make_accelerator(config: TrainConfig, device: str = "auto") -> Accelerator:
+    """The engine for one process or many, on `device`; bf16 autocast where the machine has it.
+
+    Raises ConfigError when the batch does not divide by the processes, or the precision cannot be had.
+    """
+    bf16 = config.precision == "bf16" or (config.precision == "auto" and has_bf16(device))
+    try:
+        accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=device == "cpu")
+    except ValueError as error:
+        raise ConfigError(f"precision {config.precision} cannot be had on this machine: {error}") from error
+    if config.batch_size % accelerator.num_processes:
+        raise ConfigError(
+            f"batch_size {config.batch_size} does not divide by the {accelerator.num_processes} processes"
+        )
+    return accelerator
+
+
+def has_bf16(device: str = "auto") -> bool:
+    """True when bf16 arithmetic is done by the hardware."""
+    if device != "cpu" and torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def calibrate(state: TrainState, config: TrainConfig, accelerator: Accelerator) -> None:
+    """With `minutes`, fix the number of images from the speed of the first steps, the same everywhere."""
+    if config.minutes is None or state.total_images is not None:
+        return
+    if state.step <= CALIBRATION_STEPS:  # first steps are slower: memory is laid out, kernels are chosen
+        state.trained_seconds = 0.0
+    elif state.step >= 2 * CALIBRATION_STEPS:
+        seconds = torch.tensor(state.trained_seconds, device=accelerator.device)
+        pace = float(accelerator.reduce(seconds, "mean")) / (state.step - CALIBRATION_STEPS)
+        steps = max(state.step, math.ceil(config.minutes * 60 / pace))
+        state.total_images = steps * config.batch_size
+
+
+def check_finite(result: StepResult, state: TrainState, run: Path) -> None:
+    """Raise TrainingError naming step, terms and the last good checkpoint when a loss is not finite."""
+    values = {**result.terms._asdict(), "gradient_norm": result.gradient_norm}
+    finite = torch.isfinite(torch.stack([value.float() for value in values.values()])).tolist()
+    if all(finite):
+        return
+    bad = [name for name, fine in zip(values, finite, strict=True) if not fine]
+    good = next(reversed(list_checkpoints(run / "checkpoints")), "none yet")
+    raise TrainingError(
+        f"{', '.join(bad)} became non-finite at step {state.step} ({state.seen_images} images seen). "
+        f"Last good checkpoint: {good}. Train again into another --out with a lower --set learning_rate, "
+        "or with --set precision=fp32."
+    )

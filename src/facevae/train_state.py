@@ -1,0 +1,93 @@
+"""What changes while training, and how it is written and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facevae.checkpoint import load_newest_checkpoint, remove_leftovers, save_checkpoint
+from facevae.config import TrainConfig
+from facevae.ema import EMA
+from facevae.errors import CheckpointError
+from facevae.model import FaceVAE
+
+
+@dataclass
+class TrainState:
+    """Everything that changes while training."""
+
+    model: FaceVAE
+    ema: EMA
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    seen_images: int = 0
+    total_images: int | None = None
+    """Fixed from the start by `images`, or once the speed is known by `minutes`."""
+    trained_seconds: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        return self.total_images is not None and self.seen_images >= self.total_images
+
+
+def make_optimizer(model: FaceVAE, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019); weight decay on matrices and convolutions only."""
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    plain = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+
+
+def save_state(state: TrainState, folder: Path, keep: int) -> None:
+    """Write the whole state as a checkpoint in `folder`, keeping the last `keep`."""
+    optimizer, numbers = pack_optimizer(state.optimizer.state_dict())
+    groups = {"model": state.model.state_dict(), "ema": state.ema.weights, "optimizer": optimizer}
+    values = {
+        "step": state.step, "seen_images": state.seen_images, "total_images": state.total_images,
+        "trained_seconds": state.trained_seconds, "optimizer": numbers,
+    }  # fmt: skip
+    save_checkpoint(folder, groups, values, keep)
+
+
+def load_state(state: TrainState, folder: Path) -> list[str] | None:
+    """Load the newest intact checkpoint into `state`; None when there is none, else what was passed over."""
+    remove_leftovers(folder)
+    found = load_newest_checkpoint(folder)
+    if found is None:
+        return None
+    groups, values, problems = found
+    try:
+        state.model.load_state_dict(groups["model"])
+        state.ema.load(groups["ema"])
+        state.optimizer.load_state_dict(unpack_optimizer(groups["optimizer"], values["optimizer"]))
+        state.step, state.seen_images = values["step"], values["seen_images"]
+        state.total_images = state.total_images or values["total_images"]
+        state.trained_seconds = values["trained_seconds"]
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"the checkpoints in {folder} are of another model: {error}") from error
+    return problems
+
+
+def pack_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """An optimizer's state as flat tensors ('3.exp_avg') and plain JSON values: no pickle needed."""
+    tensors = {
+        f"{index}.{name}": value for index, slot in state["state"].items() for name, value in slot.items()
+    }
+    return tensors, {"param_groups": state["param_groups"]}
+
+
+def unpack_optimizer(tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `pack_optimizer`."""
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        slots.setdefault(int(index), {})[name] = value
+    return {"state": slots, "param_groups": numbers["param_groups"]}

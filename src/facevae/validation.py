@@ -1,0 +1,113 @@
+"""A model held against faces it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facevae.config import TrainConfig
+from facevae.data.dataset import FaceDataset
+from facevae.distributions import bits_per_dim, kl_to_standard_normal
+from facevae.images import to_tensor
+from facevae.losses import reconstruction_nll
+from facevae.metrics.latent import active_units
+from facevae.metrics.reconstruction import psnr_db, ssim
+from facevae.model import FaceVAE
+
+EVAL_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Means over `faces` faces, reconstructed from their posterior means."""
+
+    faces: int
+    psnr_db: float
+    ssim: float
+    kl_nats: float
+    negative_elbo_nats: float
+    """Pixel likelihood of the training configuration (at the posterior mean) plus KL, per image."""
+    bits_per_dim: float
+    active_units: int
+    mean: Tensor  # (N, D)
+    logvar: Tensor  # (N, D)
+    originals: Tensor  # (up to 64, 3, H, W), -1..1
+    reconstructions: Tensor  # (up to 64, 3, H, W), -1..1
+
+    def figures(self) -> dict[str, float]:
+        names = ("faces", "psnr_db", "ssim", "kl_nats", "negative_elbo_nats", "bits_per_dim", "active_units")
+        return {name: getattr(self, name) for name in names}
+
+
+@torch.no_grad()
+def validate(
+    model: FaceVAE,
+    data: FaceDataset,
+    config: TrainConfig,
+    most: int | None = None,
+    autocast: AbstractContextManager[Any] | None = None,
+) -> Validation:
+    """Encode and decode the first `most` faces of `data` (None: all). No randomness."""
+    columns: dict[str, list[Tensor]] = {}
+    originals = reconstructions = torch.empty(0)
+    with autocast or nullcontext():
+        for x, attributes in eval_batches(model, data, most):
+            mean, logvar = model.encoder(x, attributes)
+            reconstruction = model.decoder(mean, attributes)
+            row = {
+                "mean": mean,
+                "logvar": logvar,
+                "psnr": psnr_db(x, reconstruction),
+                "ssim": ssim(x, reconstruction),
+                "nll": reconstruction_nll(x, reconstruction, config),
+            }
+            for name, value in row.items():
+                columns.setdefault(name, []).append(value.float().cpu())
+            if not len(originals):
+                originals, reconstructions = x.cpu(), reconstruction.float().cpu()
+    whole = {name: torch.cat(parts) for name, parts in columns.items()}
+    kl = kl_to_standard_normal(whole["mean"], whole["logvar"]).sum(dim=1)  # (N,)
+    negative_elbo = whole["nll"] + kl  # (N,)
+    return Validation(
+        faces=len(kl),
+        psnr_db=float(whole["psnr"].mean()),
+        ssim=float(whole["ssim"].mean()),
+        kl_nats=float(kl.mean()),
+        negative_elbo_nats=float(negative_elbo.mean()),
+        bits_per_dim=float(bits_per_dim(negative_elbo, originals[0].numel()).mean()),
+        active_units=active_units(whole["mean"]),
+        mean=whole["mean"],
+        logvar=whole["logvar"],
+        originals=originals,
+        reconstructions=reconstructions,
+    )
+
+
+@torch.no_grad()
+def posterior_samples(model: FaceVAE, data: FaceDataset, seed: int, flip: bool) -> Tensor:
+    """One draw of z from the posterior of every face, and of its mirror image when `flip`; (N or 2N, D)."""
+    generator = torch.Generator().manual_seed(seed)
+    latents = []
+    for x, attributes in eval_batches(model, data):
+        for view in (x, x.flip(3)) if flip else (x,):
+            mean, logvar = (value.float().cpu() for value in model.encoder(view, attributes))
+            latents.append(mean + (0.5 * logvar).exp() * torch.randn(mean.shape, generator=generator))
+    return torch.cat(latents)
+
+
+def eval_batches(
+    model: FaceVAE, data: FaceDataset, most: int | None = None
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """(x, attributes) on the model's device, in the order of the dataset."""
+    device = next(model.parameters()).device
+    count = min(len(data), most or len(data))
+    for start in range(0, count, EVAL_BATCH):
+        batch = data.batch(np.arange(start, min(start + EVAL_BATCH, count)))
+        attributes = None if batch.attributes is None else batch.attributes.to(device)
+        yield to_tensor(batch.photos.to(device)), attributes
