@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from facevae.config import ModelConfig as ModelConfig
     from facevae.config import TrainConfig as TrainConfig
     from facevae.config import preset as preset
-    from facevae.data.prepare import PrepareConfig as PrepareConfig
     from facevae.generator import FaceGenerator as FaceGenerator
 
 __all__ = attach(

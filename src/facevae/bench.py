@@ -74,7 +74,7 @@ def forward_gflop(model: FaceVAE) -> float:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         mean, _ = model.encoder(torch.zeros(1, 3, size, size, device=device))
         model.decoder(mean)
-    return counter.get_total_flops() / 1e9
+    return float(counter.get_total_flops()) / 1e9
 
 
 def _seconds_each(call: Callable[[], object], times: int) -> list[float]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import secrets
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from facevae.errors import FaceVAEError
@@ -90,7 +94,16 @@ def prepare(
         "licence": licence, "limit": limit, "workers": workers,
     }  # fmt: skip
     config = PrepareConfig.from_dict({**options, **parse_settings(settings or [], PrepareConfig)})
-    job(source, out, config)
+    with photo_progress() as progress:
+        result = job(source, out, config, progress)
+    counts = ", ".join(f"{count:,} {split}" for split, count in result.counts.items())
+    reasons = "; ".join(f"{reason} {count:,}" for reason, count in result.rejected.items())
+    if result.unchanged:
+        say(f"{out} was prepared already, from the same photos with the same options: nothing changed.")
+    say(f"{result.photos:,} photos: {result.faces:,} faces ({counts or 'none'}), {result.rejects:,} rejects.")
+    if reasons:
+        say(f"Rejected: {reasons}.")
+    say(f"Look at {out / 'prepared.html'}")
 
 
 @app.command()
@@ -256,6 +269,26 @@ def bench_prepare(
 def say(text: str) -> None:
     """Print for people, on standard error, so that standard output stays clean."""
     Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def photo_progress() -> Iterator[Callable[[int, int], None]]:
+    """A callback (done, in all) that draws a bar with photos/s and time left."""
+    columns = (
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} photos"), BarColumn(),
+        TextColumn("{task.fields[pace]}"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("photos", total=None, pace="")
+        start: list[tuple[float, int]] = []
+
+        def update(done: int, total: int) -> None:
+            now = time.monotonic()
+            start.append((now, done)) if not start else None
+            seconds, photos = now - start[0][0], done - start[0][1]
+            bar.update(task, completed=done, total=total, pace=f"{photos / seconds:.0f}/s" if photos else "")
+
+        yield update
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:

@@ -68,14 +68,15 @@ class TrainConfig:
     """Faces per optimiser step over all processes together."""
     seed: int = 0
     """Decides weights at the start, order of the faces, flips and noise."""
-    reconstruction: Literal["mse", "l1", "bce"] = "l1"
+    reconstruction: Literal["mse", "l1", "bce"] = "mse"
     """Pixel likelihood: Gaussian, Laplace or Bernoulli. docs/train.md has the comparison on real faces."""
-    pixel_scale: float = 0.25
+    pixel_scale: float = 0.17
     """Std of the Gaussian, scale of the Laplace, in units of the pixel range -1..1. Unused for bce."""
-    perceptual_weight: float = 0.25
+    perceptual_weight: float = 0.5
     """Nats per pixel value for one unit of perceptual distance; 0 leaves the frozen net out."""
-    beta: float = 1.0
-    """Weight of the KL term; 1 is the ELBO, more is a beta-VAE (Higgins et al. 2017)."""
+    beta: float = 3.0
+    """Weight of the KL term; 1 is the ELBO, more is a beta-VAE (Higgins et al. 2017). 3 because the
+    perceptual term asks the latent for as much again as the pixels do."""
     kl_warmup_images: int = 20_000
     """The KL weight grows linearly from 0 to beta over so many images, against early collapse."""
     free_bits_nats: float = 0.0

@@ -65,7 +65,7 @@ def _new_faces(out: Path, generator: FaceGenerator, device: str) -> Made:
     return (
         "New faces",
         f"facevae generate --count {SHEET_FACES} --seed 0 --truncation 0.8 --out faces",
-        "Nobody's faces: drawn from the prior, decoded. Each file says in its metadata that it is AI-generated.",
+        "Nobody's faces: drawn from the prior, decoded. Each file's metadata says that it is AI-generated.",
         Image.fromarray(tile(samples.photos, 12)),
         "faces/grid.png",
     )
@@ -78,11 +78,13 @@ def _reconstruction(out: Path, generator: FaceGenerator, device: str) -> Made:
     Image.fromarray(skimage.astronaut()).save(photo)
     row = reconstruct_files(generator, [photo], out / "reconstructed")[0]
     with Image.open(out / "reconstructed" / row["file"]) as picture:
-        pair = picture.convert("RGB").resize((4 * picture.width, 4 * picture.height), Image.Resampling.LANCZOS)
+        pair = picture.convert("RGB").resize(
+            (4 * picture.width, 4 * picture.height), Image.Resampling.LANCZOS
+        )
     return (
         "A photo through the model",
         "facevae reconstruct astronaut.png --out reconstructed",
-        f"Eileen Collins (NASA, public domain): found, aligned, encoded to {generator.latent_dim} numbers and "
+        f"Eileen Collins (NASA, public domain): found, aligned, encoded to {generator.latent_dim} numbers, "
         f"decoded. PSNR {row['psnr_db']:.1f} dB, SSIM {row['ssim']:.2f}.",
         pair,
         None,
@@ -122,8 +124,9 @@ def _training(out: Path, generator: FaceGenerator, device: str) -> Made:
     return (
         "Training",
         "facevae prepare photos data --size 32 --aligned && facevae train data --out run --preset tiny",
-        f"A VAE of 32 px trained from nothing on {TRAIN_FACES} faces sampled from {generator.name}. Two sheets, "
-        f"after {int(sheets[0].stem):,} and {int(sheets[-1].stem):,} images: originals, reconstructions, samples.",
+        f"A VAE of 32 px trained from nothing on {TRAIN_FACES} faces sampled from {generator.name}. "
+        f"Two sheets, after {int(sheets[0].stem):,} and {int(sheets[-1].stem):,} images: "
+        "originals, reconstructions, samples.",
         both.resize((2 * both.width, 2 * both.height), Image.Resampling.LANCZOS),
         "run/run.html",
     )

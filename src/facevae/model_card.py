@@ -15,7 +15,6 @@ FIGURES = {
     "kl_nats": ("KL to N(0, I)", "{:.0f} nats per face"),
     "active_units": ("active latent dimensions", "{:.0f}"),
     "seen_images": ("faces seen in training, repeats counted", "{:,}"),
-    "train_faces": ("different training faces", "{:,}"),
     "trained_seconds": ("time in training steps", "{:,} s"),
 }
 
@@ -56,9 +55,9 @@ faces = FaceGenerator.from_pretrained("{name}").sample(16, seed=0)
 
 ## Data
 
-{dataset.get("name") or "unnamed"}, {measured.get("train_faces", 0):,} training faces of
-{dataset.get("size_px")} px. Source: {dataset.get("source") or "not stated"}.
-Licence of the data: {dataset.get("licence") or "not stated"}.
+{dataset.get("name") or "unnamed"}: {measured.get("train_faces", 0):,} different training faces of
+{dataset.get("size_px")} px, mirrored at random: {"yes" if config.flip else "no"}.
+Licence and credit of the data: {dataset.get("licence") or "not stated"}.
 
 ## Training
 

@@ -42,9 +42,9 @@ def prepared(path: Path) -> Path:
 
     cache = Path(os.environ.get("FACEVAE_CACHE", Path.home() / ".cache" / "facevae"))
     out = cache / f"{path.resolve().name}-{_fingerprint(path)}"
-    Console(stderr=True).print(f"{path} is not prepared yet: preparing it into {out}", highlight=False)
-    prepare(path, out)
-    return out
+    if not is_prepared(out):
+        Console(stderr=True).print(f"{path} is not prepared yet: preparing it into {out}", highlight=False)
+    return prepare(path, out).path
 
 
 def load_splits(path: Path, model: ModelConfig, config: TrainConfig) -> tuple[FaceDataset, FaceDataset]:

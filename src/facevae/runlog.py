@@ -227,7 +227,7 @@ def validation_sheet(
     Bands: originals, reconstructions, samples from a Gaussian fitted to these faces' latents.
     """
     model = averaged_model(state)
-    result = validate(model, validation, config, VALIDATION_FACES, accelerator.autocast())
+    result = validate(model, validation, config, VALIDATION_FACES, accelerator.autocast)
     columns = min(SHEET_COLUMNS, len(result.originals))
     generator = torch.Generator().manual_seed(config.seed)
     z = reparameterise(result.mean, result.logvar, torch.randn(result.mean.shape, generator=generator))

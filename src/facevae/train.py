@@ -59,16 +59,19 @@ def train(
     goes on where it stopped; finished, it changes nothing. Returns `out`/model (on every process). Raises
     any FaceVAEError, and KeyboardInterrupt once the checkpoint that Ctrl-C asks for is written.
     """
-    run, path = Path(out), prepared(Path(data))
+    run = Path(out)
+    processes = PartialState(cpu=device == "cpu")
     model_config, config = preset(preset_name, settings)
-    claim_run(run, model_config, config, read_dataset_info(path))
+    with processes.main_process_first():
+        path = prepared(Path(data))
+        claim_run(run, model_config, config, read_dataset_info(path))
     if (run / "model" / "config.json").is_file():
         return run / "model"
     splits = load_splits(path, model_config, config)
     state = fit(*splits, run, model_config, config, device)
-    if PartialState().is_main_process:
+    if processes.is_main_process:
         finish(run, averaged_model(state), *splits, config, state)
-    PartialState().wait_for_everyone()
+    processes.wait_for_everyone()
     return run / "model"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -51,26 +51,26 @@ def validate(
     data: FaceDataset,
     config: TrainConfig,
     most: int | None = None,
-    autocast: AbstractContextManager[Any] | None = None,
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Validation:
-    """Encode and decode the first `most` faces of `data` (None: all). No randomness."""
+    """Encode and decode the first `most` faces of `data` (None: all), inside `autocast()`. No randomness."""
     columns: dict[str, list[Tensor]] = {}
     originals = reconstructions = torch.empty(0)
-    with autocast or nullcontext():
-        for x, attributes in eval_batches(model, data, most):
+    for x, attributes in eval_batches(model, data, most):
+        with autocast():
             mean, logvar = model.encoder(x, attributes)
             reconstruction = model.decoder(mean, attributes)
-            row = {
-                "mean": mean,
-                "logvar": logvar,
-                "psnr": psnr_db(x, reconstruction),
-                "ssim": ssim(x, reconstruction),
-                "nll": reconstruction_nll(x, reconstruction, config),
-            }
-            for name, value in row.items():
-                columns.setdefault(name, []).append(value.float().cpu())
-            if not len(originals):
-                originals, reconstructions = x.cpu(), reconstruction.float().cpu()
+        row = {
+            "mean": mean,
+            "logvar": logvar,
+            "psnr": psnr_db(x, reconstruction),
+            "ssim": ssim(x, reconstruction),
+            "nll": reconstruction_nll(x, reconstruction, config),
+        }
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value.float().cpu())
+        if not len(originals):
+            originals, reconstructions = x.cpu(), reconstruction.float().cpu()
     whole = {name: torch.cat(parts) for name, parts in columns.items()}
     kl = kl_to_standard_normal(whole["mean"], whole["logvar"]).sum(dim=1)  # (N,)
     negative_elbo = whole["nll"] + kl  # (N,)

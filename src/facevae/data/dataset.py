@@ -128,7 +128,8 @@ def index_shards(path: Path, split: str) -> tuple[list[Entry], list[dict[str, An
 
     Raises DataError for a shard that is not a tar or holds a face without metadata.
     """
-    entries, rows = [], []
+    entries: list[Entry] = []
+    rows: list[dict[str, Any]] = []
     for shard in sorted(path.glob(f"{split}-*.tar")):
         faces: dict[str, Entry] = {}
         metadata: dict[str, dict[str, Any]] = {}

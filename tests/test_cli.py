@@ -1,0 +1,155 @@
+"""Journeys through the command line, on real input, in processes of their own where exit codes matter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+from typer.testing import CliRunner
+
+from facevae.cli import app
+
+
+def facevae(*words: str | Path, code: int = 0) -> str:
+    """Run the command line; what it printed on both streams."""
+    result = subprocess.run(
+        [sys.executable, "-m", "facevae", *map(str, words)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == code, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stdout + result.stderr
+
+
+def photos_of(astronaut: np.ndarray, folder: Path, count: int = 12) -> Path:
+    """A folder of `count` photos: crops of one real portrait at different places, sizes and brightness."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for index in range(count):
+        left, top, side = rng.integers(60, 120), rng.integers(0, 30), rng.integers(260, 320)
+        crop = Image.fromarray(astronaut[top : top + side, left : left + side])
+        crop = ImageEnhance.Brightness(crop).enhance(rng.uniform(0.6, 1.2))
+        crop.rotate(rng.uniform(-6, 6), resample=Image.Resampling.BICUBIC).save(folder / f"photo {index}.jpg")
+    return folder
+
+
+def test_from_photos_to_new_faces(
+    astronaut: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEVAE_CACHE", str(tmp_path / "cache"))
+    photos = photos_of(astronaut, tmp_path / "照片")
+    (photos / "notes.jpg").write_text("not an image")
+    # One person many times over: the filter of near duplicates would keep one face.
+    shown = facevae("prepare", photos, tmp_path / "data", "--size", "32", "--set", "near_duplicate_bits=none",
+                    "--set", "validation_fraction=0.3", "--set", "max_outside=1")  # fmt: skip
+    assert "13 photos" in shown
+    assert (tmp_path / "data" / "prepared.html").is_file()
+    assert "notes.jpg" in (tmp_path / "data" / "rejects.csv").read_text(encoding="utf-8")
+    run = tmp_path / "run"
+    options = [
+        "--preset",
+        "tiny",
+        "--images",
+        "320",
+        "--set",
+        "log_images=64",
+        "--set",
+        "prior=gmm",
+        "--device",
+        "cpu",
+    ]
+    shown = facevae("train", tmp_path / "data", "--out", run, *options)
+    assert "images/s" in shown or "/s" in shown
+    assert (run / "run.html").is_file()
+    facevae("generate", "--model", run, "--count", "5", "--seed", "1", "--out", tmp_path / "faces")
+    assert len(list((tmp_path / "faces").glob("0*.png"))) == 5
+    shown = facevae("reconstruct", photos / "photo 3.jpg", "--model", run, "--out", tmp_path / "again")
+    assert "PSNR" in shown
+
+
+def test_training_on_a_plain_folder_prepares_it_first(
+    astronaut: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEVAE_CACHE", str(tmp_path / "cache"))
+    from facevae.run import prepared
+
+    photos = photos_of(astronaut, tmp_path / "photos", 3)
+    first = prepared(photos)
+    assert first.parent == tmp_path / "cache"
+    assert prepared(photos) == first
+    Image.fromarray(astronaut).save(photos / "one more.png")
+    assert prepared(photos) != first
+
+
+def test_generate_with_shipped_weights_repeats_itself(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        facevae("generate", "--count", "6", "--seed", "4", "--truncation", "0.8", "--out", tmp_path / name)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    assert Image.open(tmp_path / "a" / "00000.png").size == (64, 64)
+
+
+def test_reconstruct_reports_each_photo_and_fails_if_one_did(astronaut: np.ndarray, tmp_path: Path) -> None:
+    Image.fromarray(astronaut).save(tmp_path / "宇航员.png")
+    Image.new("RGB", (100, 100), "grey").save(tmp_path / "wall.png")
+    out = tmp_path / "out"
+    shown = facevae("reconstruct", tmp_path / "宇航员.png", tmp_path / "wall.png", "--out", out, code=1)
+    assert "no face found" in " ".join(shown.split())
+    rows = [json.loads(line) for line in (out / "reconstructions.jsonl").read_text("utf-8").splitlines()]
+    assert rows[0]["psnr_db"] > 15
+    assert "error" in rows[1]
+    assert np.load(out / "宇航员.npy", allow_pickle=False).shape == (256,)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["generate", "--age", "60"], 2, "no control 'age'"),
+        (["generate", "--truncation", "3"], 2, "at most 1"),
+        (["generate", "--model", "face46"], 1, "Did you mean 'face64'"),
+        (["generate", "--device", "tpu"], 2, "no device 'tpu'"),
+        (["train", "nowhere", "--out", "run"], 1, "nothing at nowhere"),
+        (["train", ".", "--out", "run", "--preset", "smal"], 2, "Did you mean 'small'"),
+        (["train", ".", "--out", "run", "--set", "betta=1"], 2, "Did you mean 'beta'"),
+        (["prepare", "nowhere", "out"], 1, "nowhere"),
+        (["prepare", ".", "out", "--set", "max_yow=1"], 2, "Did you mean 'max_yaw'"),
+        (["reconstruct"], 2, "Missing argument"),
+        (["reconstruct", "a.jpg", "--faces", "some"], 2, "largest or all"),
+        (["dance"], 2, "No such command"),
+    ],
+)
+def test_wrong_use_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in " ".join(facevae(*words, code=code).replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["prepare"], ["train"], ["generate"], ["reconstruct"], ["demo"], ["bench", "train"]]
+)
+def test_every_command_explains_itself(command: list[str]) -> None:
+    result = CliRunner().invoke(app, [*command, "--help"])
+    assert result.exit_code == 0
+    assert len(result.output) > 200
+
+
+def test_demo_writes_a_page_with_everything(tmp_path: Path) -> None:
+    facevae("demo", "--out", tmp_path / "demo")
+    page = (tmp_path / "demo" / "index.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png") == 4
+    assert "http" not in page.replace("http://www.w3.org", ""), (
+        "the page must not load anything from elsewhere"
+    )
+    for name in ("faces/grid.png", "morph.png", "run/run.html", "reconstructed/astronaut.png"):
+        assert (tmp_path / "demo" / name).is_file(), name
+
+
+def test_bench_prints_its_figures() -> None:
+    assert "images_per_s" in facevae("bench", "train", "--steps", "1")
+    assert "one_ms" in facevae("bench", "generate", "--count", "8")
+    assert "photos" in facevae("bench", "prepare", "--photos", "24")

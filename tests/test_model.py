@@ -1,0 +1,141 @@
+"""Networks and losses: shapes at every size, conditioning, gradients, terms."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from facevae.attributes import AGE, EXPRESSION, GENDER, Schema
+from facevae.config import SIZES_PX, ModelConfig, preset
+from facevae.distributions import gaussian_nll, kl_to_standard_normal
+from facevae.features import FrozenFeatures, perceptual_distance
+from facevae.layers import ResidualBlock, Upsample
+from facevae.losses import free_bits, vae_loss
+from facevae.model import FaceVAE, VAEOutput
+
+SCHEMA = Schema((AGE, GENDER, EXPRESSION))
+
+
+def smooth_faces(count: int = 4, size_px: int = 64) -> torch.Tensor:
+    """(count, 3, H, W) in -1..1, smooth as photos are."""
+    noise = torch.randn(count, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.interpolate(noise, (size_px, size_px), mode="bicubic").clamp(-1, 1)
+
+
+@pytest.mark.parametrize("size_px", SIZES_PX)
+def test_every_size_goes_through_and_back(size_px: int) -> None:
+    model = FaceVAE(ModelConfig(size_px=size_px, latent_dim=8, width=32))
+    x = torch.rand(2, 3, size_px, size_px) * 2 - 1
+    output = model(x, torch.randn(2, 8))
+    assert output.reconstruction.shape == x.shape
+    assert output.mean.shape == output.logvar.shape == (2, 8)
+    assert float(output.reconstruction.detach().abs().max()) <= 1
+
+
+def test_small_preset_is_of_the_size_that_the_design_measured() -> None:
+    model = FaceVAE(preset("small")[0])
+    millions = sum(p.numel() for p in model.parameters()) / 1e6
+    assert 7.0 <= millions <= 9.0
+
+
+def test_attributes_change_posterior_and_face_and_may_be_missing() -> None:
+    model = FaceVAE(ModelConfig(size_px=32, latent_dim=8, width=32, schema=SCHEMA)).eval()
+    x, z = smooth_faces(1, 32), torch.randn(1, 8)
+    old, young = (torch.tensor([SCHEMA.encode({"age": age, "gender": "male"})]) for age in (80.0, 5.0))
+    assert not torch.equal(model.encoder(x, old)[0], model.encoder(x, young)[0])
+    assert not torch.equal(model.decoder(z, old), model.decoder(z, young))
+    hidden = torch.zeros(1, SCHEMA.width)
+    assert torch.equal(model.decoder(z, hidden), model.decoder(z, None))
+
+
+def test_a_face_is_coded_alike_in_any_batch() -> None:
+    model = FaceVAE(ModelConfig(size_px=32, latent_dim=8, width=32)).eval()
+    x = smooth_faces(4, 32)
+    alone, together = model.encoder(x[:1])[0], model.encoder(x)[0][:1]
+    torch.testing.assert_close(alone, together, atol=1e-5, rtol=1e-5)
+
+
+def test_residual_block_starts_as_the_identity() -> None:
+    x = torch.randn(2, 32, 8, 8)
+    assert torch.equal(ResidualBlock(32)(x), x)
+
+
+def test_upsampling_starts_without_checkerboard() -> None:
+    y = Upsample(16, 8)(torch.randn(1, 16, 4, 4))
+    assert torch.equal(y[..., ::2, ::2], y[..., 1::2, 1::2])
+
+
+def test_loss_is_the_negative_elbo_per_pixel_value() -> None:
+    _, config = preset("tiny", {"reconstruction": "mse", "pixel_scale": 0.3})
+    x = smooth_faces()
+    output = VAEOutput(x * 0.9, torch.randn(4, 5), torch.randn(4, 5))
+    terms = vae_loss(x, output, config, kl_weight=2.0, features=None)
+    nll = gaussian_nll(x, output.reconstruction, 0.3).mean()
+    kl = kl_to_standard_normal(output.mean, output.logvar).sum(dim=1).mean()
+    torch.testing.assert_close(terms.total_loss, (nll + 2 * kl) / x[0].numel())
+    torch.testing.assert_close(terms.kl_loss, kl)
+
+
+@pytest.mark.parametrize("reconstruction", ["mse", "l1", "bce"])
+def test_every_likelihood_prefers_the_original(reconstruction: str) -> None:
+    _, config = preset("tiny", {"reconstruction": reconstruction})
+    x = smooth_faces() * 0.8
+    zeros = torch.zeros(4, 5)
+    losses = [
+        float(vae_loss(x, VAEOutput(y, zeros, zeros), config, 0.0, None).total_loss)
+        for y in (x, 0.9 * x, torch.zeros_like(x))
+    ]
+    assert losses == sorted(losses)
+
+
+def test_free_bits_stop_the_pull_on_cheap_dimensions_only() -> None:
+    kl = torch.tensor([[0.05, 2.0], [0.05, 4.0]], requires_grad=True)
+    total = free_bits(kl, 0.1)
+    assert float(total.detach()) == pytest.approx(3.1)
+    total.backward()
+    assert kl.grad is not None
+    assert kl.grad.tolist() == [[0, 0.5], [0, 0.5]]
+
+
+@pytest.fixture(scope="module")
+def features() -> FrozenFeatures:
+    return FrozenFeatures()
+
+
+def test_frozen_features_are_those_of_the_published_network(features: FrozenFeatures) -> None:
+    from facevae.features import TAPS, _load_lite0
+
+    net = _load_lite0()
+    x = smooth_faces(2)
+    with torch.no_grad():
+        h = net._swish(net._bn0(net._conv_stem(x)))
+        expected = []
+        for index, block in enumerate(net._blocks[: max(TAPS) + 1]):
+            h = block(h)
+            if index in TAPS:
+                expected.append(h)
+    for ours, theirs in zip(features(x), expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=1e-3)
+
+
+def test_perceptual_distance_grows_with_blur_and_is_zero_for_equals(features: FrozenFeatures) -> None:
+    noise = 0.3 * torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    x = (smooth_faces() + noise).clamp(-1, 1)
+    kernels = [1, 3, 7]
+    blurred = [torch.nn.functional.avg_pool2d(x, k, 1, k // 2, count_include_pad=False) for k in kernels]
+    distances = [float(perceptual_distance(features, x, y).mean()) for y in blurred]
+    assert distances[0] == 0
+    assert distances[0] < distances[1] < distances[2]
+
+
+def test_perceptual_gradients_reach_the_reconstruction_and_no_weight(features: FrozenFeatures) -> None:
+    x = smooth_faces(2)
+    y = (0.5 * x).requires_grad_()
+    perceptual_distance(features.train(), x, y).sum().backward()
+    assert not features.training
+    assert y.grad is not None
+    assert math.isfinite(float(y.grad.abs().sum()))
+    assert float(y.grad.abs().sum()) > 0
+    assert all(p.grad is None for p in features.parameters())
