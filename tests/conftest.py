@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -94,3 +96,13 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     train(dataset, run, "tiny", settings, device="cpu")
     return run
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `facevae demo` writes, made by the shipped model."""
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    command = [sys.executable, "-m", "facevae", "demo", "--out", str(folder), "--device", "cpu"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return folder

@@ -94,7 +94,7 @@ def prepare(
         "licence": licence, "limit": limit, "workers": workers,
     }  # fmt: skip
     config = PrepareConfig.from_dict({**options, **parse_settings(settings or [], PrepareConfig)})
-    with photo_progress() as progress:
+    with counting("photos") as progress:
         result = job(source, out, config, progress)
     counts = ", ".join(f"{count:,} {split}" for split, count in result.counts.items())
     reasons = "; ".join(f"{reason} {count:,}" for reason, count in result.rejected.items())
@@ -179,7 +179,8 @@ def generate(
     given = {"age": age, "gender": gender, "expression": expression}
     controls = {control: value for control, value in given.items() if value is not None}
     start = secrets.randbelow(2**31) if seed is None else seed
-    samples = generator.sample(count, start, controls, truncation)
+    with counting("faces") as progress:
+        samples = generator.sample(count, start, controls, truncation, progress)
     write_samples(out, samples, generator.name, truncation, controls)
     say(f"{count} faces in {out} (seed {start}); see {out / 'grid.png'}")
 
@@ -203,7 +204,9 @@ def reconstruct(
 
     if faces not in ("largest", "all"):
         raise ConfigError(f"--faces cannot be '{faces}': expected largest or all.")
-    rows = reconstruct_files(FaceGenerator.from_pretrained(model, device), photos, out, faces)
+    generator = FaceGenerator.from_pretrained(model, device)
+    with counting("photos") as progress:
+        rows = reconstruct_files(generator, photos, out, faces, progress)
     table = Table("photo", "picture", "PSNR (dB)", "SSIM")
     for row in rows:
         if "error" in row:
@@ -272,14 +275,14 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def photo_progress() -> Iterator[Callable[[int, int], None]]:
-    """A callback (done, in all) that draws a bar with photos/s and time left."""
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback (done, in all) that draws a bar with its speed and the time left."""
     columns = (
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} photos"), BarColumn(),
+        TextColumn(f"{{task.completed}} of {{task.total}} {what}"), BarColumn(),
         TextColumn("{task.fields[pace]}"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("photos", total=None, pace="")
+        task = bar.add_task(what, total=None, pace="")
         start: list[tuple[float, int]] = []
 
         def update(done: int, total: int) -> None:

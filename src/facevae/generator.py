@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ DECODE_BATCH = 64
 
 Latents = NDArray[np.float32]
 Controls = Mapping[str, Value]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,18 @@ class FaceGenerator:
         return self.model.config.schema
 
     def sample(
-        self, count: int, seed: int = 0, controls: Controls | None = None, truncation: float = 1.0
+        self,
+        count: int,
+        seed: int = 0,
+        controls: Controls | None = None,
+        truncation: float = 1.0,
+        progress: Progress | None = None,
     ) -> Samples:
         """`count` new faces. Face i is decided by seed + i alone, on one machine and in one batch size.
 
         controls: values of the model's controls, such as {'age': 60}; ControlError for one it lacks.
         truncation: 0 < t <= 1; smaller is less diverse and more typical. ConfigError outside.
+        progress: called with (faces done, faces in all) after each batch.
         """
         if count < 1:
             raise ConfigError(f"count must be 1 or more, got {count}")
@@ -108,7 +115,7 @@ class FaceGenerator:
         choice = torch.stack([torch.rand((), generator=draw) for draw in draws])  # (N,)
         noise = torch.stack([torch.randn(self.latent_dim, generator=draw) for draw in draws])  # (N, D)
         latents = self.prior.sample(noise, choice, truncation).numpy()
-        return Samples(self.decode(latents, controls), latents, seeds)
+        return Samples(self.decode(latents, controls, progress), latents, seeds)
 
     def encode(self, photos: Photos, controls: Controls | None = None) -> Latents:
         """Posterior means of aligned faces: (N, H, W, 3) uint8 at the model's size to (N, D).
@@ -124,7 +131,9 @@ class FaceGenerator:
                 parts.append(mean.cpu().numpy())
         return np.concatenate(parts)
 
-    def decode(self, latents: Latents, controls: Controls | None = None) -> Photos:
+    def decode(
+        self, latents: Latents, controls: Controls | None = None, progress: Progress | None = None
+    ) -> Photos:
         """(N, D) latents to (N, H, W, 3) uint8 faces. Raises DataError for another width."""
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             raise DataError(
@@ -135,6 +144,8 @@ class FaceGenerator:
             for start in range(0, len(latents), DECODE_BATCH):
                 z = torch.from_numpy(latents[start : start + DECODE_BATCH]).to(self.device)
                 parts.append(to_photos(self.model.decoder(z, self._attributes(controls, len(z)))))
+                if progress:
+                    progress(start + len(z), len(latents))
         return np.concatenate(parts)
 
     def reconstruct(self, photo: Photos, faces: str = "largest") -> list[Reconstruction]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from facevae.checkpoint import atomic_file
 from facevae.errors import FaceVAEError
-from facevae.generator import FaceGenerator, Reconstruction, Samples
+from facevae.generator import FaceGenerator, Progress, Reconstruction, Samples
 from facevae.images import Photos, tile
 from facevae.provenance import write_png
 
@@ -50,7 +50,11 @@ def write_samples(
 
 
 def reconstruct_files(
-    generator: FaceGenerator, photos: Sequence[Path], out: Path, faces: str = "largest"
+    generator: FaceGenerator,
+    photos: Sequence[Path],
+    out: Path,
+    faces: str = "largest",
+    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Reconstruct each photo into `out`; one row per face, and one with 'error' for a photo that failed.
 
@@ -62,7 +66,9 @@ def reconstruct_files(
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     taken: set[str] = set()
-    for path in photos:
+    for done, path in enumerate(photos):
+        if progress:
+            progress(done, len(photos))
         try:
             results = generator.reconstruct(read_photo(path), faces)
         except FaceVAEError as error:

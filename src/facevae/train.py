@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator, PartialState
+from rich.console import Console
 from torch import Tensor
 
 from facevae.checkpoint import list_checkpoints
@@ -67,6 +68,8 @@ def train(
         claim_run(run, model_config, config, read_dataset_info(path))
     if (run / "model" / "config.json").is_file():
         return run / "model"
+    if processes.is_main_process:
+        Console(stderr=True).print(f"reading {path}", highlight=False)
     splits = load_splits(path, model_config, config)
     state = fit(*splits, run, model_config, config, device)
     if processes.is_main_process:

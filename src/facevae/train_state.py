@@ -68,6 +68,7 @@ def load_state(state: TrainState, folder: Path) -> list[str] | None:
         state.model.load_state_dict(groups["model"])
         state.ema.load(groups["ema"])
         state.optimizer.load_state_dict(unpack_optimizer(groups["optimizer"], values["optimizer"]))
+        _match_memory_formats(state.optimizer)
         state.step, state.seen_images = values["step"], values["seen_images"]
         state.total_images = state.total_images or values["total_images"]
         state.trained_seconds = values["trained_seconds"]
@@ -91,3 +92,14 @@ def unpack_optimizer(tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) 
         index, name = key.split(".", 1)
         slots.setdefault(int(index), {})[name] = value
     return {"state": slots, "param_groups": numbers["param_groups"]}
+
+
+def _match_memory_formats(optimizer: torch.optim.Optimizer) -> None:
+    """Lay moments out in memory as their parameters are.
+
+    The fused step walks both linearly, so moments in another order would belong to other weights.
+    """
+    for parameter, slot in optimizer.state.items():
+        for name, value in slot.items():
+            if value.shape == parameter.shape:
+                slot[name] = torch.empty_like(parameter).copy_(value)

@@ -1,4 +1,4 @@
-"""Photos for the tests: variations of scikit-image's public-domain astronaut, and ../shared/raw where it is."""
+"""Photos for the tests: variations of scikit-image's public-domain astronaut; ../shared/raw where it is."""
 
 from __future__ import annotations
 
@@ -42,9 +42,13 @@ def vary(portrait: Photo) -> Callable[[int], Photo]:
             photo = photo[:, ::-1]
         small = np.asarray(Image.fromarray(photo).resize((192, 192), Image.Resampling.LANCZOS))
         # Coarse random light: keeps the face findable, and each photo far from a near duplicate.
-        light = random.uniform(0.45, 1.0, (5, 5, 3)).astype(np.float32)
-        lamps = [Image.fromarray(light[:, :, c]).resize((192, 192), Image.Resampling.BICUBIC) for c in range(3)]
-        return np.clip(small * np.stack([np.asarray(lamp) for lamp in lamps], axis=2), 0, 255).astype(np.uint8)
+        light = random.uniform(0.05, 1.0, (12, 12, 3)).astype(np.float32)
+        lamps = [
+            Image.fromarray(light[:, :, c]).resize((192, 192), Image.Resampling.BICUBIC) for c in range(3)
+        ]
+        return np.clip(small * np.stack([np.asarray(lamp) for lamp in lamps], axis=2), 0, 255).astype(
+            np.uint8
+        )
 
     return make
 
@@ -60,8 +64,10 @@ def jpeg() -> Callable[[Photo], bytes]:
 
 
 @pytest.fixture
-def album(tmp_path: Path, vary: Callable[[int], Photo], jpeg: Callable[[Photo], bytes]) -> Callable[..., Path]:
-    """album(names): a folder of distinct photos of the face at these names; `count` makes 00.jpg, 01.jpg, ..."""
+def album(
+    tmp_path: Path, vary: Callable[[int], Photo], jpeg: Callable[[Photo], bytes]
+) -> Callable[..., Path]:
+    """album(names): a folder of distinct photos of the face; `count` names them 00.jpg, 01.jpg, ..."""
 
     def make(names: list[str] | None = None, count: int = 0, folder: str = "photos") -> Path:
         root = tmp_path / folder

@@ -11,9 +11,7 @@ from facevae.errors import DataError
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    angle=st.floats(-3, 3), scale=st.floats(0.1, 20), x=st.floats(-500, 500), y=st.floats(-500, 500)
-)
+@given(angle=st.floats(-3, 3), scale=st.floats(0.1, 20), x=st.floats(-500, 500), y=st.floats(-500, 500))
 def test_a_moved_template_is_brought_back_exactly(angle, scale, x, y):
     turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     landmarks = TEMPLATE @ turn.T + (x, y)
@@ -62,9 +60,9 @@ def test_what_lies_outside_is_reflected():
     photo[:, :50] = 200
     crop = align(photo, TEMPLATE * 100 + (-40, 0), 100)
     assert crop[50, 5].tolist() == [200] * 3
-    assert outside_fraction(similarity_to_template(TEMPLATE * 100 + (-40, 0), 100), 100, 100, 100) == pytest.approx(
-        0.4, abs=0.05
-    )
+    assert outside_fraction(
+        similarity_to_template(TEMPLATE * 100 + (-40, 0), 100), 100, 100, 100
+    ) == pytest.approx(0.4, abs=0.05)
 
 
 def test_a_crop_far_outside_is_a_data_error():

@@ -66,7 +66,9 @@ def test_many_faces_come_largest_first(detector, astronaut):
 
 def test_a_small_face_in_a_large_photo_is_found_and_placed(detector, astronaut):
     photo = np.full((1400, 2000, 3), 128, np.uint8)
-    photo[900:1156, 1200:1456] = np.asarray(Image.fromarray(astronaut).resize((256, 256), Image.Resampling.LANCZOS))
+    photo[900:1156, 1200:1456] = np.asarray(
+        Image.fromarray(astronaut).resize((256, 256), Image.Resampling.LANCZOS)
+    )
     for every in (True, False):
         face = detector.detect(photo, every)[0]
         assert np.linalg.norm(face.landmarks_px[:2] - (EYES / 2 + (1200, 900)), axis=1).max() < 5

@@ -78,7 +78,9 @@ def test_16_bits_are_scaled_and_not_clipped(kind):
 
 def test_float_values_are_scaled_by_their_range():
     unit = (ROWS / 255).astype(np.float32).repeat(48, axis=1)
-    assert np.array_equal(decode_photo(saved(Image.fromarray(unit), "TIFF"))[:, :, 0], ROWS.repeat(48, axis=1))
+    assert np.array_equal(
+        decode_photo(saved(Image.fromarray(unit), "TIFF"))[:, :, 0], ROWS.repeat(48, axis=1)
+    )
     with pytest.raises(DataError, match="negative or infinite"):
         decode_photo(saved(Image.fromarray(unit - 2), "TIFF"))
 

@@ -48,7 +48,7 @@ def test_each_fault_has_its_reason_and_a_switch_that_loosens_it(change, kind):
 
 
 def test_what_was_not_measured_is_no_fault():
-    assert fault(Measures(sharpness=100), PrepareConfig()) is None
+    assert fault(Measures(sharpness=500), PrepareConfig()) is None
 
 
 def test_a_hash_survives_resizing_and_encoding_and_tells_faces_apart(portrait, vary):
@@ -57,23 +57,23 @@ def test_a_hash_survives_resizing_and_encoding_and_tells_faces_apart(portrait, v
     near = np.frombuffer(perceptual_hash(smaller), np.uint8)
     far = np.frombuffer(perceptual_hash(vary(3)), np.uint8)
     assert np.bitwise_count(base ^ near).sum() <= 8
-    assert np.bitwise_count(base ^ far).sum() > 24
+    assert np.bitwise_count(base ^ far).sum() > 40
 
 
 def test_near_duplicates_are_those_that_a_full_comparison_finds():
     random = np.random.default_rng(0)
     hashes = random.integers(0, 256, (400, 32), dtype=np.uint8)
-    for later, earlier, bits in ((50, 3, 0), (51, 4, 5), (300, 51, 9), (301, 7, 15), (399, 8, 90)):
+    for later, earlier, bits in ((50, 3, 0), (51, 4, 5), (300, 51, 9), (301, 7, 20), (399, 8, 90)):
         flips = np.zeros(256, np.uint8)
         flips[random.choice(256, bits, replace=False)] = 1
         hashes[later] = hashes[earlier] ^ np.packbits(flips)
     expected = {}
     for later in range(400):
         for earlier in range(later):
-            if earlier not in expected and np.bitwise_count(hashes[later] ^ hashes[earlier]).sum() <= 15:
+            if earlier not in expected and np.bitwise_count(hashes[later] ^ hashes[earlier]).sum() <= 20:
                 expected[later] = earlier
                 break
-    assert near_duplicates(hashes, 15) == expected
+    assert near_duplicates(hashes, 20) == expected
     assert expected[50] == 3
     assert 399 not in expected
 

@@ -111,13 +111,12 @@ def test_names_that_climb_out_of_an_archive_write_nothing(tmp_path):
 def test_an_encrypted_member_is_unreadable_with_its_reason(tmp_path):
     path = as_zip(tmp_path)
     data = bytearray(path.read_bytes())
-    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        start = data.find(b"b.png") - (30 if offset == 6 else 46) - len("train/")
-        start = data.rfind(signature, 0, data.find(b"b.png") if offset == 6 else data.rfind(b"b.png"))
-        data[start + offset] |= 1
+    place = data.find(b"PK\x01\x02")
+    while place >= 0:
+        data[place + 8] |= 1
+        place = data.find(b"PK\x01\x02", place + 1)
     path.write_bytes(data)
-    tree = open_source(path, tmp_path)
-    assert "encrypted" in " ".join(tree.unreadable.values())
+    assert set(open_source(path, tmp_path).unreadable.values()) == {"cannot read: encrypted"}
 
 
 def test_a_damaged_member_is_a_data_error(tmp_path):

@@ -36,12 +36,14 @@ class FaceBatch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Where one face lies: bytes `start` to `start + length` of a shard."""
+class FaceIndex:
+    """Where each face of a split lies; some 20 bytes and its attributes a face, however many there are."""
 
-    shard: Path
-    start: int
-    length: int
+    shards: list[Path]
+    shard: NDArray[np.int32]  # (N,) index into `shards`
+    start: NDArray[np.int64]  # (N,) first byte of the picture
+    length: NDArray[np.int32]  # (N,) bytes
+    attributes: Tensor | None  # (N, A) float32, None for an empty schema
 
 
 class FaceDataset:
@@ -52,26 +54,21 @@ class FaceDataset:
     """
 
     def __init__(
-        self, path: Path, split: str, size_px: int, schema: Schema | None = None, cache_gb: float = 0.0,
-        limit: int | None = None,
-    ) -> None:  # fmt: skip
+        self, path: Path, split: str, size_px: int, schema: Schema | None = None, cache_gb: float = 0.0
+    ) -> None:
         self.path, self.split, self.size_px, self.schema = path, split, size_px, schema or Schema()
         self.info = read_dataset_info(path)
-        self.entries, rows = index_shards(path, split)
-        if limit is not None:
-            self.entries, rows = self.entries[:limit], rows[:limit]
-        if not self.entries:
+        self.index = index_shards(path, split, self.schema)
+        if not len(self):
             raise DataError(
                 f"{path} has no faces in its {split} split. Prepare more photos, or another split."
             )
-        encoded = [self.schema.encode(row, str(path)) for row in rows] if self.schema.width else []
-        self.attributes = torch.tensor(encoded, dtype=torch.float32) if encoded else None  # (N, A)
         self.cache: Tensor | None = None
         if len(self) * size_px**2 * 3 <= cache_gb * 1e9:
             self.cache = torch.from_numpy(self.read(range(len(self))))  # (N, H, W, 3)
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.index.start)
 
     def read(self, indices: Sequence[int]) -> Photos:
         """(B, H, W, 3) uint8 faces at these positions, decoded by a few threads."""
@@ -87,18 +84,24 @@ class FaceDataset:
         photos = (
             self.cache[chosen] if self.cache is not None else torch.from_numpy(self.read(indices.tolist()))
         )
-        return FaceBatch(photos, None if self.attributes is None else self.attributes[chosen], indices)
+        attributes = self.index.attributes
+        return FaceBatch(photos, None if attributes is None else attributes[chosen], indices)
 
     def _decode(self, index: int) -> Photos:
-        entry = self.entries[index]
+        where = self.index
+        shard, start, length = (
+            where.shards[where.shard[index]],
+            int(where.start[index]),
+            int(where.length[index]),
+        )
         try:
-            with entry.shard.open("rb") as file:
-                file.seek(entry.start)
-                image = Image.open(io.BytesIO(file.read(entry.length))).convert("RGB")
+            with shard.open("rb") as file:
+                file.seek(start)
+                image = Image.open(io.BytesIO(file.read(length))).convert("RGB")
         except (OSError, ValueError) as error:
             raise DataError(
-                f"cannot read face {index} of {entry.shard} (bytes {entry.start} to "
-                f"{entry.start + entry.length}): {error}. Prepare the dataset again."
+                f"cannot read face {index} of {shard} (bytes {start} to {start + length}): {error}. "
+                "Prepare the dataset again."
             ) from error
         if image.size != (self.size_px, self.size_px):
             image = image.resize((self.size_px, self.size_px), Image.Resampling.LANCZOS)
@@ -123,34 +126,45 @@ def read_dataset_info(path: Path) -> dict[str, Any]:
     return info
 
 
-def index_shards(path: Path, split: str) -> tuple[list[Entry], list[dict[str, Any]]]:
-    """Where each face of a split lies, in the shards' order, and its metadata row.
+def index_shards(path: Path, split: str, schema: Schema) -> FaceIndex:
+    """The faces of a split in the shards' order, with their attributes encoded by `schema`.
 
     Raises DataError for a shard that is not a tar or holds a face without metadata.
     """
-    entries: list[Entry] = []
-    rows: list[dict[str, Any]] = []
-    for shard in sorted(path.glob(f"{split}-*.tar")):
-        faces: dict[str, Entry] = {}
-        metadata: dict[str, dict[str, Any]] = {}
-        try:
-            with tarfile.open(shard) as tar:
-                for member in tar:
-                    key, _, kind = member.name.rpartition(".")
-                    if kind == "json":
-                        file = tar.extractfile(member)
-                        metadata[key] = json.load(file) if file else {}
-                    else:
-                        faces[key] = Entry(shard, member.offset_data, member.size)
-        except (tarfile.TarError, OSError, ValueError) as error:
-            raise DataError(f"the shard {shard} is damaged: {error}. Prepare the dataset again.") from error
+    shards = sorted(path.glob(f"{split}-*.tar"))
+    places: list[NDArray[np.int64]] = []
+    attributes: list[NDArray[np.float32]] = []
+    for number, shard in enumerate(shards):
+        faces, metadata = _read_shard(shard)
         if faces.keys() != metadata.keys():
             raise DataError(
                 f"{shard} has {len(faces)} faces and {len(metadata)} metadata rows that do not match."
             )
-        entries += faces.values()
-        rows += [metadata[key] for key in faces]
-    return entries, rows
+        places.append(np.array([(number, *faces[key]) for key in faces], dtype=np.int64).reshape(-1, 3))
+        if schema.width:
+            rows = [schema.encode(metadata[key], str(shard)) for key in faces]
+            attributes.append(np.array(rows, dtype=np.float32).reshape(-1, schema.width))
+    whole = np.concatenate(places) if places else np.empty((0, 3), np.int64)  # (N, 3)
+    encoded = torch.from_numpy(np.concatenate(attributes)) if attributes else None
+    return FaceIndex(shards, whole[:, 0].astype(np.int32), whole[:, 1], whole[:, 2].astype(np.int32), encoded)
+
+
+def _read_shard(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, dict[str, Any]]]:
+    """({key: (first byte, bytes)} of the pictures, {key: metadata row}) of one shard."""
+    faces: dict[str, tuple[int, int]] = {}
+    metadata: dict[str, dict[str, Any]] = {}
+    try:
+        with tarfile.open(shard) as tar:
+            for member in tar:
+                key, _, kind = member.name.rpartition(".")
+                if kind == "json":
+                    file = tar.extractfile(member)
+                    metadata[key] = json.load(file) if file else {}
+                else:
+                    faces[key] = (member.offset_data, member.size)
+    except (tarfile.TarError, OSError, ValueError) as error:
+        raise DataError(f"the shard {shard} is damaged: {error}. Prepare the dataset again.") from error
+    return faces, metadata
 
 
 def batch_indices(seen_images: int, batch_size: int, count: int, seed: int) -> NDArray[np.int64]:

