@@ -58,6 +58,7 @@ class RunLog:
         self.window = _Window()
         self.last_log_images = self.last_checkpoint_images = state.seen_images
         self.last_checkpoint_time = time.monotonic()
+        self.saved_images = -1
         self.stop_asked = False
         self.collapse_reported = False
         self.board: Any = None
@@ -94,6 +95,7 @@ class RunLog:
     def step(self, state: TrainState, terms: LossTerms, mean: Tensor, gradient_norm: Tensor) -> None:
         """Take in one step; every `log_images`, reduce over processes, write and show a line."""
         self.window.add(terms, mean, gradient_norm)
+        self.progress.update(self.task, completed=state.seen_images, total=state.total_images)
         if state.seen_images - self.last_log_images < self.config.log_images:
             return
         values = self.window.reduce(self.accelerator)
@@ -142,8 +144,9 @@ class RunLog:
 
     def checkpoint(self, state: TrainState) -> None:
         """Write a checkpoint, measure the averaged weights on validation faces and draw a sheet of them."""
-        if not self.main or (self.run / "sheets" / f"{state.seen_images:012d}.png").exists():
+        if not self.main or self.saved_images == state.seen_images:
             return
+        self.saved_images = state.seen_images
         save_state(state, self.run / "checkpoints", self.config.keep_checkpoints)
         row, picture = validation_sheet(state, self.validation, self.accelerator, self.config)
         measured = {f"validation_{name}": value for name, value in row.items()}
@@ -162,7 +165,7 @@ class RunLog:
             f"perceptual {row['perceptual_loss']:.3f}  active {row['active_units']}"
         )
         total = state.total_images
-        self.progress.update(self.task, description=text, total=total, completed=state.seen_images)
+        self.progress.update(self.task, description=text)
         if not self.console.is_terminal:
             share = f"{100 * state.seen_images / total:5.1f} %  " if total else ""
             left = f"  {(total - state.seen_images) / row['images_per_s'] / 60:.1f} min left" if total else ""

@@ -6,6 +6,7 @@ and noise are drawn from (seed, images seen), so a resumed run goes on exactly, 
 
 from __future__ import annotations
 
+import ctypes
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -92,6 +93,7 @@ def fit(
     threads and processes. Raises TrainingError at a non-finite loss, and KeyboardInterrupt after the
     checkpoint that Ctrl-C asks for.
     """
+    keep_freed_memory()
     accelerator = make_accelerator(config, device)
     state = make_state(model_config, config, accelerator.device)
     passed_over = load_state(state, run / "checkpoints")
@@ -207,6 +209,19 @@ def make_accelerator(config: TrainConfig, device: str = "auto") -> Accelerator:
             f"batch_size {config.batch_size} does not divide by the {accelerator.num_processes} processes"
         )
     return accelerator
+
+
+def keep_freed_memory() -> None:
+    """Let glibc hand freed memory out again instead of returning it to the system after every step.
+
+    A step frees its activations and the next asks for as much; the page faults of giving back and taking again cost
+    @@MALLOC@@ (docs/train.md). Without effect where the C library has no mallopt.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)
 
 
 def has_bf16(device: str = "auto") -> bool:
