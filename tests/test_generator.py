@@ -177,6 +177,29 @@ def test_absent_model_names_the_shipped_ones() -> None:
         FaceGenerator.from_pretrained("face46")
 
 
+def test_hub_id_is_fetched_without_anything_that_could_run(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def fetch(repository: str, allow_patterns: list[str]) -> str:
+        asked.extend([repository, *allow_patterns])
+        return str(trained / "model")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    assert FaceGenerator.from_pretrained("someone/faces", device="cpu").latent_dim == 32
+    assert asked == ["someone/faces", "*.json", "*.safetensors", "README.md"]
+
+
+def test_unreachable_hub_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(*_: object, **__: object) -> str:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    with pytest.raises(CheckpointError, match="no folder 'someone/faces'.*no route to host"):
+        FaceGenerator.from_pretrained("someone/faces")
+
+
 def test_absent_device_names_those_there_are() -> None:
     with pytest.raises(ConfigError, match=r"There is: .*cpu"):
         pick_device("tpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,9 +71,10 @@ class FaceGenerator:
 
     @classmethod
     def from_pretrained(cls, name_or_dir: str | Path = DEFAULT_MODEL, device: str = "auto") -> FaceGenerator:
-        """A shipped model by name ('face64'), or a model's directory (RUN/model, or RUN).
+        """A shipped model by name ('face64'), a model's directory (RUN/model, or RUN), or a Hub id (USER/NAME).
 
-        Raises CheckpointError when there is no such model or it is damaged.
+        A Hub id is downloaded into the Hub's cache; only JSON, safetensors and the card are fetched.
+        Raises CheckpointError when there is no such model, it cannot be had or is damaged.
         """
         folder = find_model(name_or_dir)
         model, prior, _ = load_model(folder)
@@ -225,11 +227,25 @@ def find_model(name_or_dir: str | Path) -> Path:
     for folder in (SHIPPED / given.name if given.name == str(given) else given, given, given / "model"):
         if (folder / "config.json").is_file() and (folder / "model.safetensors").is_file():
             return folder
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(name_or_dir)) and not given.exists():
+        return _from_hub(str(name_or_dir))
     names = shipped_models()
     raise CheckpointError(
         f"there is no model '{name_or_dir}'.{did_you_mean(str(given), names)} "
         f"Shipped: {', '.join(names) or 'none'}. Else give the folder that `facevae train` wrote: RUN/model."
     )
+
+
+def _from_hub(repository: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repository, allow_patterns=["*.json", "*.safetensors", "README.md"]))
+    except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        raise CheckpointError(
+            f"there is no folder '{repository}', and the model of that id cannot be had from the Hub: {error}"
+        ) from error
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -1,0 +1,46 @@
+"""Draw the pictures of the README and the docs again, from the shipped model.
+
+python scripts/pictures.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage.data import astronaut
+
+from facevae import FaceGenerator
+from facevae.images import tile
+from facevae.output import side_by_side
+from facevae.provenance import write_png
+
+OUT = Path(__file__).parent.parent / "docs" / "images"
+
+
+def enlarged(photo: np.ndarray, times: int) -> np.ndarray:
+    height, width = photo.shape[:2]
+    return np.asarray(
+        Image.fromarray(photo).resize((times * width, times * height), Image.Resampling.LANCZOS)
+    )
+
+
+def main() -> None:
+    faces = FaceGenerator.from_pretrained("face64", device="cpu")
+    samples = faces.sample(64, seed=0, truncation=0.8)
+    write_png(OUT / "face64.png", tile(samples.photos, 16), model=faces.name, seed=0, truncation=0.8)
+    samples = faces.sample(100, seed=0)
+    write_png(
+        OUT / "face64-untruncated.png", tile(samples.photos, 20), model=faces.name, seed=0, truncation=1
+    )
+    (result,) = faces.reconstruct(astronaut())
+    write_png(OUT / "astronaut.png", enlarged(side_by_side(result), 3), model=faces.name, job="reconstruct")
+    stops = faces.sample(4, seed=7, truncation=0.8).latents
+    strip = tile(faces.decode(faces.interpolate(stops, 36)), 12)
+    write_png(OUT / "morph.png", strip, model=faces.name, seed=7, truncation=0.8)
+    print(f"astronaut: PSNR {result.psnr_db:.2f} dB, SSIM {result.ssim:.3f}")
+
+
+if __name__ == "__main__":
+    main()
