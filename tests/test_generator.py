@@ -196,7 +196,7 @@ def test_unreachable_hub_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError("no route to host")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
-    with pytest.raises(CheckpointError, match="no folder 'someone/faces'.*no route to host"):
+    with pytest.raises(CheckpointError, match=r"no folder 'someone/faces'.*no route to host"):
         FaceGenerator.from_pretrained("someone/faces")
 
 

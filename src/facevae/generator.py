@@ -71,7 +71,7 @@ class FaceGenerator:
 
     @classmethod
     def from_pretrained(cls, name_or_dir: str | Path = DEFAULT_MODEL, device: str = "auto") -> FaceGenerator:
-        """A shipped model by name ('face64'), a model's directory (RUN/model, or RUN), or a Hub id (USER/NAME).
+        """A shipped model by name ('face64'), a model's or run's directory, or a Hub id (USER/NAME).
 
         A Hub id is downloaded into the Hub's cache; only JSON, safetensors and the card are fetched.
         Raises CheckpointError when there is no such model, it cannot be had or is damaged.
