@@ -90,7 +90,8 @@ def test_generate_with_shipped_weights_repeats_itself(tmp_path: Path) -> None:
         facevae("generate", "--count", "6", "--seed", "4", "--truncation", "0.8", "--out", tmp_path / name)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
-    assert Image.open(tmp_path / "a" / "00000.png").size == (64, 64)
+    with Image.open(tmp_path / "a" / "00000.png") as face:
+        assert face.size == (64, 64)
 
 
 def test_reconstruct_reports_each_photo_and_fails_if_one_did(astronaut: np.ndarray, tmp_path: Path) -> None:

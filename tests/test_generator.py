@@ -157,8 +157,8 @@ def test_a_bad_photo_does_not_stop_the_others(
     assert [row["file"] for row in rows if "file" in row] == ["宇航员 1.png", "宇航员 1-1.png"]
     latent = np.load(tmp_path / "out" / "宇航员 1.npy", allow_pickle=False)
     assert latent.shape == (32,)
-    pair = Image.open(tmp_path / "out" / "宇航员 1.png")
-    assert pair.size == (66, 32)
+    with Image.open(tmp_path / "out" / "宇航员 1.png") as pair:
+        assert pair.size == (66, 32)
     assert read_provenance(tmp_path / "out" / "宇航员 1.png")["job"] == "reconstruct"
 
 

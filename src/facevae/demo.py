@@ -23,7 +23,8 @@ from facevae.train import train
 SHEET_FACES = 48
 MORPH_STOPS, MORPH_FRAMES = 4, 12
 TRAIN_FACES = 1200
-TRAIN_SETTINGS = {"images": 24_000, "checkpoint_images": 6_000, "checkpoint_minutes": None}
+TRAIN_IMAGES, SHEET_IMAGES = 24_000, 6_000
+TRAIN_SETTINGS = {"images": TRAIN_IMAGES, "checkpoint_images": SHEET_IMAGES, "checkpoint_minutes": None}
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,9 @@ def _training(out: Path, generator: FaceGenerator, device: str) -> Made:
     both = Image.fromarray(np.concatenate([pictures[0], gap, pictures[1]]))
     return (
         "Training",
-        "facevae prepare photos data --size 32 --aligned && facevae train data --out run --preset tiny",
+        "facevae prepare photos data --size 32 --aligned --name 'sampled faces' "
+        "--set near_duplicate_bits=none\nfacevae train data --out run --preset tiny "
+        f"--images {TRAIN_IMAGES} --checkpoint-images {SHEET_IMAGES}",
         f"A VAE of 32 px trained from nothing on {TRAIN_FACES} faces sampled from {generator.name}. "
         f"Two sheets, after {int(sheets[0].stem):,} and {int(sheets[-1].stem):,} images: "
         "originals, reconstructions, samples.",
