@@ -15,7 +15,7 @@ from facevae.config import preset
 from facevae.data.dataset import FaceBatch
 from facevae.generator import FaceGenerator
 from facevae.model import FaceVAE
-from facevae.train import make_accelerator, make_features, make_state, train_step
+from facevae.train import keep_freed_memory, make_accelerator, make_features, make_state, train_step
 
 WARMUP_STEPS = 4
 
@@ -25,6 +25,7 @@ def train_bench(steps: int = 30, device: str = "auto") -> list[dict[str, Any]]:
 
     One row each: images/s from the median step, parameters in millions, GFLOP of one forward pass.
     """
+    keep_freed_memory()
     rows = []
     for weight in (0.0, 0.5):
         model_config, config = preset("small", {"perceptual_weight": weight})
