@@ -61,7 +61,8 @@ class TrainConfig:
     """How a model is trained. Everything that decides the weights is here or in ModelConfig."""
 
     images: int | None = 900_000
-    """Faces seen in all, repeats counted. None: found from `minutes`. 900,000 is two hours on two cores."""
+    """Faces seen in all, repeats counted. None: found from `minutes`. 900,000 takes two cores two and a half
+    hours."""
     minutes: float | None = None
     """Train for about this long instead: the speed of the first steps decides how many images that is."""
     batch_size: int = 64

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from facevae.model import FaceVAE
 from facevae.prior import Prior
 
 if TYPE_CHECKING:
-    from facevae.data.detect import Face
+    from facevae.data.detect import Face, FaceDetector
 
 SHIPPED = Path(__file__).parent / "weights"
 DEFAULT_MODEL = "face64"
@@ -156,9 +157,8 @@ class FaceGenerator:
         photo: (H, W, 3) uint8, any size. faces: 'largest' or 'all'. Raises DataError when no face is found.
         """
         from facevae.data.align import align
-        from facevae.data.detect import FaceDetector
 
-        found = FaceDetector().detect(photo)
+        found = self._detector.detect(photo, every=faces == "all")
         if not found:
             raise DataError(f"no face found in a photo of {photo.shape[1]} x {photo.shape[0]} px")
         chosen = found if faces == "all" else found[:1]
@@ -175,6 +175,12 @@ class FaceGenerator:
         return np.stack(
             [slerp(stops[leg], stops[leg + 1], t - leg) for leg, t in zip(legs, places, strict=True)]
         )
+
+    @cached_property
+    def _detector(self) -> FaceDetector:
+        from facevae.data.detect import FaceDetector
+
+        return FaceDetector()
 
     def _through(self, aligned: Photos, found: Sequence[Face]) -> list[Reconstruction]:
         latents = self.encode(aligned)

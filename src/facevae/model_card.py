@@ -18,6 +18,8 @@ FIGURES = {
     "trained_seconds": ("time in training steps", "{:,} s"),
 }
 
+PRIORS = {"normal": "standard normal", "gmm": "Gaussian-mixture"}
+
 
 def model_card(
     name: str,
@@ -45,7 +47,7 @@ tags: [vae, faces]
 # {name}
 
 A variational autoencoder for faces of {shape.size_px} px: {millions:.1f} M parameters, a latent of
-{shape.latent_dim} dimensions, a {prior.kind} prior. Controls: {controls}.
+{shape.latent_dim} dimensions, a {PRIORS[prior.kind]} prior. Controls: {controls}.
 
 ```python
 from facevae import FaceGenerator
