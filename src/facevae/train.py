@@ -214,7 +214,7 @@ def make_accelerator(config: TrainConfig, device: str = "auto") -> Accelerator:
 def keep_freed_memory() -> None:
     """Let glibc hand freed memory out again instead of returning it to the system after every step.
 
-    A step frees its activations and the next asks for as much; the page faults between them took a fifth of
+    A step frees its activations and the next asks for as much; the page faults between them took a tenth of
     the time (docs/train.md). Without effect where the C library has no mallopt.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
