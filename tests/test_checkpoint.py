@@ -9,16 +9,15 @@ import pytest
 import torch
 
 from facevae.checkpoint import (
-    atomic_file,
     list_checkpoints,
     load_model,
     load_newest_checkpoint,
-    remove_leftovers,
     save_checkpoint,
     save_model,
 )
 from facevae.config import ModelConfig
 from facevae.errors import CheckpointError
+from facevae.files import atomic_file, remove_leftovers
 from facevae.model import FaceVAE
 from facevae.prior import NormalPrior
 

@@ -20,7 +20,7 @@ LAYERS = [
     {"errors", "config", "attributes", "lazy"},
     {"images", "distributions", "layers", "schedules", "ema"},
     {"model", "features", "losses", "prior", "metrics"},
-    {"data", "checkpoint", "provenance", "pages"},
+    {"data", "files", "checkpoint", "provenance", "pages"},
     {"train", "train_state", "run", "runlog", "run_page", "model_card", "validation", "generator", "output",
      "bench", "bench_prepare"},
     {"cli", "demo", "__main__", "__init__"},

@@ -6,8 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +17,12 @@ from torch import Tensor
 
 from facevae.config import ModelConfig
 from facevae.errors import CheckpointError, FaceVAEError
+from facevae.files import atomic_file, atomic_folder
 from facevae.model import FaceVAE
 from facevae.prior import Prior, load_prior
 
 FORMAT_VERSION = 1
 STATE_FILE = "state.json"
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` that replaces it when the block ends without an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    previous = path.with_name(f".{path.name}.{os.getpid()}.old.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        if path.exists():
-            path.replace(previous)
-        temporary.replace(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(previous, ignore_errors=True)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -162,12 +131,6 @@ def list_checkpoints(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.name.isdigit() and (path / STATE_FILE).is_file())
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files and folders that a killed process left in `folder`."""
-    for path in folder.glob(".*.tmp") if folder.is_dir() else ():
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def load_newest_checkpoint(

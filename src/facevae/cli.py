@@ -287,7 +287,8 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
         def update(done: int, total: int) -> None:
             now = time.monotonic()
-            start.append((now, done)) if not start else None
+            if not start:
+                start.append((now, done))
             seconds, photos = now - start[0][0], done - start[0][1]
             bar.update(task, completed=done, total=total, pace=f"{photos / seconds:.0f}/s" if photos else "")
 

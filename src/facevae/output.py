@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from facevae.checkpoint import atomic_file
 from facevae.errors import FaceVAEError
+from facevae.files import atomic_file
 from facevae.generator import FaceGenerator, Progress, Reconstruction, Samples
 from facevae.images import Photos, tile
 from facevae.provenance import write_png

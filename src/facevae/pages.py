@@ -10,7 +10,6 @@ import base64
 import html
 import io
 import math
-import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from facevae.errors import ConfigError, require
+from facevae.files import atomic_file
 
 Picture = Image.Image | NDArray[np.uint8]
 Series = tuple[ArrayLike, ArrayLike]
@@ -54,12 +54,8 @@ def write_page(path: str | Path, template_name: str, **context: Any) -> Path:
         known = ", ".join(environment.list_templates(extensions=["html"]))
         raise ConfigError(f"there is no page template '{template_name}'. There are: {known}.") from None
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with atomic_file(path) as temporary:
         temporary.write_text(template.render(**context), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

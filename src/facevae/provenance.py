@@ -11,8 +11,8 @@ from xml.sax.saxutils import escape
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from facevae.checkpoint import atomic_file
 from facevae.errors import DataError
+from facevae.files import atomic_file
 from facevae.images import Photos
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"

@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from facevae.checkpoint import atomic_file
 from facevae.config import TrainConfig
 from facevae.data.dataset import FaceDataset
 from facevae.distributions import reparameterise
 from facevae.errors import MissingExtraError, require
+from facevae.files import atomic_file
 from facevae.images import tile, to_photos
 from facevae.layers import place
 from facevae.losses import LossTerms

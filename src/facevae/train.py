@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -217,7 +218,7 @@ def keep_freed_memory() -> None:
     A step frees its activations and the next asks for as much; the page faults between them took a tenth of
     the time (docs/train.md). Without effect where the C library has no mallopt.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
         trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
         mallopt(mmap_max, 0)

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from facevae.checkpoint import load_newest_checkpoint, remove_leftovers, save_checkpoint
+from facevae.checkpoint import load_newest_checkpoint, save_checkpoint
 from facevae.config import TrainConfig
 from facevae.ema import EMA
 from facevae.errors import CheckpointError
+from facevae.files import remove_leftovers
 from facevae.model import FaceVAE
 
 

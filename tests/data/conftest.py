@@ -12,16 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 pytest.importorskip("cv2", reason="needs the extra 'photos'")
-skimage_data = pytest.importorskip("skimage.data", reason="needs the extra 'demo'")
+pytest.importorskip("skimage.data", reason="needs the extra 'demo'")
 
 Photo = NDArray[np.uint8]
 RAW = Path(__file__).parents[3] / "shared" / "raw"
-
-
-@pytest.fixture(scope="session")
-def astronaut() -> Photo:
-    """(512, 512, 3): one face of about 110 px, its eyes at (203, 101) and (246, 103)."""
-    return np.asarray(skimage_data.astronaut())
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from facevae.data.shards import Summary, write_dataset
 from facevae.data.sources import Tree, open_source
 from facevae.data.worker import CANONICAL, Task
 from facevae.errors import DataError, require
+from facevae.files import atomic_file
 
 FORMAT_VERSION = 1
 METHOD = 1
@@ -248,9 +249,8 @@ def _same_job(work: Path, about: dict[str, Any], out: Path) -> None:
     if job.exists():
         _refuse_other(json.loads(job.read_text(encoding="utf-8")), about, f"{out} holds the beginning of")
         return
-    temporary = work / "job.json.tmp"
-    temporary.write_text(json.dumps(about), encoding="utf-8")
-    os.replace(temporary, job)
+    with atomic_file(job) as temporary:
+        temporary.write_text(json.dumps(about), encoding="utf-8")
 
 
 def _finished(out: Path, about: dict[str, Any]) -> PrepareResult:

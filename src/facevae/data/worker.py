@@ -63,9 +63,8 @@ class Workbench:
         cv2.setNumThreads(1)
         self.detector = None if config.aligned else FaceDetector(config.min_score)
 
-    def prepare_chunk(self, tasks: Sequence[Task], part: Path) -> tuple[int, int]:
-        """Write `part`.bin and `part`.jsonl; (faces, rejects). Raises OSError when they cannot be written."""
-        faces = rejects = 0
+    def prepare_chunk(self, tasks: Sequence[Task], part: Path) -> None:
+        """Write `part`.bin and `part`.jsonl. Raises OSError when they cannot be written."""
         thumbs: dict[str, int] = {}
         temporary = part.with_name(f".{part.name}.{os.getpid()}.tmp")
         lines, pictures = temporary.with_suffix(".jsonl"), temporary.with_suffix(".bin")
@@ -75,10 +74,8 @@ class Workbench:
                     for row, image in self._prepare(task):
                         picture: bytes | None = None
                         if "reason" not in row and image is not None:
-                            faces += 1
                             picture = encode(image, self.config.image_format)
                         else:
-                            rejects += 1
                             kind = row["reason"].split(":")[0]
                             thumbs[kind] = thumbs.get(kind, 0) + 1
                             if image is not None and thumbs[kind] <= THUMBS_PER_REASON:
@@ -95,7 +92,6 @@ class Workbench:
         finally:
             for leftover in (lines, pictures):
                 leftover.unlink(missing_ok=True)
-        return faces, rejects
 
     def _prepare(self, task: Task) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8] | None]]:
         """(row, picture) for each face of a photo, and for each reason why there is none or one less."""
@@ -223,7 +219,8 @@ def serve() -> None:
         try:
             # Libraries that print must not be taken for replies.
             with contextlib.redirect_stdout(sys.stderr):
-                reply: dict[str, Any] = {"done": bench.prepare_chunk(tasks, Path(chunk["part"]))}
+                bench.prepare_chunk(tasks, Path(chunk["part"]))
+            reply: dict[str, Any] = {"done": True}
         except OSError as error:
             reply = {"error": error.strerror or str(error), "errno": error.errno}
         print(json.dumps(reply), file=replies, flush=True)
