@@ -10,7 +10,7 @@ import torch
 from facevae.attributes import AGE, EXPRESSION, GENDER, Schema
 from facevae.config import SIZES_PX, ModelConfig, preset
 from facevae.distributions import gaussian_nll, kl_to_standard_normal
-from facevae.features import FrozenFeatures, perceptual_distance
+from facevae.features import LITE0, LITE2, FrozenFeatures, FrozenNet, load_published, perceptual_distance
 from facevae.layers import ResidualBlock, Upsample
 from facevae.losses import free_bits, vae_loss
 from facevae.model import FaceVAE, VAEOutput
@@ -104,20 +104,21 @@ def features() -> FrozenFeatures:
     return FrozenFeatures()
 
 
-def test_frozen_features_are_those_of_the_published_network(features: FrozenFeatures) -> None:
-    from facevae.features import TAPS, _load_lite0
-
-    net = _load_lite0()
-    x = smooth_faces(2)
+@pytest.mark.parametrize("net", [LITE0, LITE2], ids=lambda net: net.name)
+def test_frozen_features_are_those_of_the_published_network(net: FrozenNet) -> None:
+    published, ours = load_published(net), FrozenFeatures(net, whole=True)
+    x = torch.nn.functional.interpolate(smooth_faces(2), net.size_px)
     with torch.no_grad():
-        h = net._swish(net._bn0(net._conv_stem(x)))
+        h = published._swish(published._bn0(published._conv_stem(x)))
         expected = []
-        for index, block in enumerate(net._blocks[: max(TAPS) + 1]):
+        for index, block in enumerate(published._blocks):
             h = block(h)
-            if index in TAPS:
+            if index in net.taps:
                 expected.append(h)
-    for ours, theirs in zip(features(x), expected, strict=True):
-        torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=1e-3)
+        pooled = published.extract_features(x).mean(dim=(2, 3))
+    for mine, theirs in zip(ours(x), expected, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(ours.pooled(x), pooled, atol=2e-3, rtol=1e-3)
 
 
 def test_perceptual_distance_grows_with_blur_and_is_zero_for_equals(features: FrozenFeatures) -> None:

