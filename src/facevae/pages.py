@@ -112,26 +112,26 @@ def histogram(values: ArrayLike, title: str, unit: str = "", bins: int = 24) -> 
     finite = np.asarray(values, dtype=np.float64).ravel()
     finite = finite[np.isfinite(finite)]
     if not finite.size:
-        return _frame(title, _empty())
+        return chart_frame(title, no_values())
     # A handful of outliers would press all the rest into one bar: the last bins hold the tails.
     low, high = np.percentile(finite, [0.5, 99.5])
     if high <= low:
         low, high = low - 0.5, high + 0.5
     counts, edges = np.histogram(np.clip(finite, low, high), bins=bins, range=(low, high))
-    x_of, y_of, axes = _axes((low, high), (0.0, float(counts.max())), unit, "faces" if not unit else "")
+    x_of, y_of, axes = chart_axes((low, high), (0.0, float(counts.max())), unit, "faces" if not unit else "")
     bars = [
         f'<rect class="bar" x="{x_of(a) + 0.5:.1f}" y="{y_of(n):.1f}" width="{x_of(b) - x_of(a) - 1:.1f}" '
-        f'height="{y_of(0) - y_of(n):.1f}"><title>{_number(a)} to {_number(b)}: {n}</title></rect>'
+        f'height="{y_of(0) - y_of(n):.1f}"><title>{short_number(a)} to {short_number(b)}: {n}</title></rect>'
         for n, a, b in zip(counts.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     ]
-    label = f"{title} · {finite.size:,} · median {_number(float(np.median(finite)))} {unit}".rstrip()
-    return _frame(label, axes + "".join(bars))
+    label = f"{title} · {finite.size:,} · median {short_number(float(np.median(finite)))} {unit}".rstrip()
+    return chart_frame(label, axes + "".join(bars))
 
 
 def bar_chart(counts: Mapping[str, float], title: str, most: int = 16) -> str:
     """SVG bars, one row per name with its number, in the order given; past `most` rows a line says so."""
     if not counts:
-        return _frame(title, _empty())
+        return chart_frame(title, no_values())
     shown = list(counts.items())[:most]
     hidden = len(counts) - len(shown)
     total, largest = sum(counts.values()) or 1, max(counts.values()) or 1
@@ -142,16 +142,16 @@ def bar_chart(counts: Mapping[str, float], title: str, most: int = 16) -> str:
         length = (WIDTH - left - 110) * value / largest
         parts.append(
             f'<text class="label" x="{left - 8}" y="{y + 14}" text-anchor="end">'
-            f"{html.escape(_cut(str(name), 22))}</text>"
+            f"{html.escape(cut_text(str(name), 22))}</text>"
             f'<rect class="bar" x="{left}" y="{y + 3}" width="{max(length, 0.5):.1f}" height="{row_px - 7}"/>'
             f'<text class="tick" x="{left + length + 6:.1f}" y="{y + 14}">'
-            f"{_number(value)} · {value / total:.1%}</text>"
+            f"{short_number(value)} · {value / total:.1%}</text>"
         )
     if hidden:
         parts.append(
             f'<text class="tick" x="{left}" y="{TOP + len(shown) * row_px + 14}">and {hidden} more</text>'
         )
-    return _frame(title, "".join(parts), TOP + (len(shown) + bool(hidden)) * row_px + 8)
+    return chart_frame(title, "".join(parts), TOP + (len(shown) + bool(hidden)) * row_px + 8)
 
 
 def line_chart(
@@ -165,11 +165,11 @@ def line_chart(
     points = {name: _clean(name, x, y, log_y) for name, (x, y) in series.items()}
     drawn = [p for p in points.values() if np.isfinite(p[:, 1]).any()]
     if not drawn:
-        return _frame(title, _empty())
+        return chart_frame(title, no_values())
     stacked = np.concatenate(drawn)
     stacked = stacked[np.isfinite(stacked[:, 1])]
     lows, highs = stacked.min(axis=0), stacked.max(axis=0)
-    x_of, y_of, axes = _axes((lows[0], highs[0]), (lows[1], highs[1]), x_label, y_label, log_y)
+    x_of, y_of, axes = chart_axes((lows[0], highs[0]), (lows[1], highs[1]), x_label, y_label, log_y)
     parts = [axes]
     legend_x = float(LEFT)
     for index, (name, line) in enumerate(points.items()):
@@ -181,7 +181,7 @@ def line_chart(
             f'<text class="tick" x="{legend_x + 18:.0f}" y="{HEIGHT - 2}">{html.escape(name)}</text>'
         )
         legend_x += 32 + 6.5 * len(name)
-    return _frame(title, "".join(parts))
+    return chart_frame(title, "".join(parts))
 
 
 def _clean(name: str, x: ArrayLike, y: ArrayLike, log_y: bool) -> NDArray[np.float64]:
@@ -208,14 +208,17 @@ def _runs(line: NDArray[np.float64], x_of: Any, y_of: Any) -> list[str]:
     return [" ".join(run * 2 if len(run) == 1 else run) for run in runs if run]
 
 
-def _axes(
+def chart_axes(
     x_range: tuple[float, float],
     y_range: tuple[float, float],
     x_label: str,
     y_label: str,
     log_y: bool = False,
 ) -> tuple[Any, Any, str]:
-    """(x -> px, y -> px, the grid and its labels as SVG). With `log_y`, y is in powers of ten."""
+    """(x -> px, y -> px, the grid and its labels as SVG) for a plot of WIDTH by HEIGHT px.
+
+    With `log_y`, y is in powers of ten.
+    """
     x_low, x_high = _open(x_range)
     y_low, y_high = _open(y_range)
     plot_width, plot_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
@@ -228,7 +231,7 @@ def _axes(
 
     parts = []
     for tick in _ticks(y_low, y_high):
-        text = _number(10**tick if log_y else tick)
+        text = short_number(10**tick if log_y else tick)
         parts.append(
             f'<path class="grid" d="M{LEFT} {y_of(tick):.1f}h{plot_width}"/>'
             f'<text class="tick" x="{LEFT - 6}" y="{y_of(tick) + 4:.1f}" text-anchor="end">{text}</text>'
@@ -236,7 +239,7 @@ def _axes(
     for tick in _ticks(x_low, x_high):
         parts.append(
             f'<text class="tick" x="{x_of(tick):.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">'
-            f"{_number(tick)}</text>"
+            f"{short_number(tick)}</text>"
         )
     parts.append(
         f'<text class="tick" x="{WIDTH - RIGHT}" y="{HEIGHT - 2}" text-anchor="end">'
@@ -263,7 +266,7 @@ def _ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [index * step for index in range(first, last + 1)]
 
 
-def _number(value: float) -> str:
+def short_number(value: float) -> str:
     """Short for an axis: 1.2M, 35k, 0.034."""
     for size, suffix in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
@@ -271,13 +274,15 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _empty() -> str:
+def no_values() -> str:
+    """What stands in a chart that has nothing to draw."""
     return (
         f'<text class="tick" x="{WIDTH / 2:.0f}" y="{HEIGHT / 2:.0f}" text-anchor="middle">no values</text>'
     )
 
 
-def _frame(title: str, body: str, height: int = HEIGHT) -> str:
+def chart_frame(title: str, body: str, height: int = HEIGHT) -> str:
+    """The whole SVG chart: its title, for eyes and for screen readers, and its body. Escapes the title."""
     escaped = html.escape(title)
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escaped}" '
@@ -303,5 +308,6 @@ def _fit(text: str, width_px: int) -> str:
     return plain
 
 
-def _cut(text: str, most: int) -> str:
+def cut_text(text: str, most: int) -> str:
+    """At most `most` characters, the last an ellipsis when some are left out."""
     return text if len(text) <= most else text[: most - 1] + "…"
