@@ -2,7 +2,7 @@ import pytest
 
 pytest.importorskip("cv2", reason="needs the extra 'photos'")
 
-from facevae.bench_prepare import prepare_bench
+from facevae.bench.preparing import prepare_bench
 from facevae.errors import DataError
 
 

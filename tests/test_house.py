@@ -17,13 +17,13 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "facevae"
 
 LAYERS = [
-    {"errors", "config", "attributes", "lazy"},
+    {"errors", "config", "attributes", "lazy", "figures"},
     {"images", "distributions", "layers", "schedules", "ema"},
-    {"model", "features", "losses", "prior", "metrics"},
-    {"data", "files", "checkpoint", "provenance", "pages"},
+    {"model", "features", "losses", "discriminator", "prior", "metrics"},
+    {"data", "files", "checkpoint", "provenance", "pages", "charts"},
     {"train", "train_state", "run", "runlog", "run_page", "model_card", "validation", "generator", "output",
-     "bench", "bench_prepare"},
-    {"cli", "demo", "__main__", "__init__"},
+     "bench", "evaluate", "evaluation", "evaluate_page", "evaluate_tiles", "evaluate_sections"},
+    {"cli", "cli_bench", "console", "demo", "__main__", "__init__"},
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -27,6 +27,7 @@ __all__ = attach(
         "ModelConfig": "facevae.config",
         "TrainConfig": "facevae.config",
         "TrainingError": "facevae.errors",
+        "evaluate": "facevae.evaluate",
         "preset": "facevae.config",
         "train": "facevae.train",
     },

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import secrets
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from facevae.cli_bench import DeviceOption, ModelOption, bench_app
+from facevae.console import counting, say, stages
 from facevae.errors import FaceVAEError
 
 app = typer.Typer(
@@ -23,20 +21,15 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Variational autoencoders for human faces: prepare photos, train, generate, reconstruct.\n\n"
+    help="Variational autoencoders for human faces: prepare, train, measure, generate, reconstruct.\n\n"
     "First steps: `facevae demo` shows everything in a minute; `facevae generate --count 16` makes faces; "
     "`facevae train PHOTOS --out RUN` trains on your own.",
 )
-bench_app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
 app.add_typer(bench_app, name="bench")
 
-ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="A shipped model's name, or the folder of a trained model.")
-]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", help="The same seed gives the same faces. Default: random.")
 ]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 AgeOption = Annotated[float | None, typer.Option("--age", help="Years; for models with this control.")]
 GenderOption = Annotated[
     str | None, typer.Option("--gender", help="female or male; for models with this control.")
@@ -219,6 +212,33 @@ def reconstruct(
 
 
 @app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A shipped model, a folder that `train` wrote, or a Hub id.")],
+    data: Annotated[Path, typer.Option("--data", help="A prepared dataset, or photos (prepared first).")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for report.html, report.json and sheets.")],
+    samples: Annotated[
+        int, typer.Option("--samples", help="Faces to sample; figures of other counts do not compare.")
+    ] = 5000,
+    seed: Annotated[int, typer.Option("--seed", help="Decides samples, reference faces and noise.")] = 0,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", help="Another report (folder or report.json) to show beside; repeatable."),
+    ] = None,
+    inception_weights: Annotated[
+        Path | None,
+        typer.Option("--inception-weights", help="Adds the classic FID and KID (docs/evaluate.md)."),
+    ] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Measure a model: quality, diversity, honesty, latents, control, fairness and speed, in one report."""
+    from facevae.evaluate import evaluate as job
+
+    with stages() as progress:
+        page = job(model, data, out, samples, seed, against or (), inception_weights, device, progress)
+    say(f"Open {page}")
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the page.")] = Path("demo"),
     model: ModelOption = "face64",
@@ -228,78 +248,6 @@ def demo(
     from facevae.demo import run_demo
 
     say(f"Open {run_demo(out, model, device)}")
-
-
-@bench_app.command("train")
-def bench_train(
-    steps: Annotated[int, typer.Option("--steps", help="Timed steps of 64 faces.")] = 30,
-    device: DeviceOption = "auto",
-) -> None:
-    """Training speed of the preset small at 64 px: the VAE alone, and with the perceptual term."""
-    from facevae.bench import train_bench
-
-    _print_rows(train_bench(steps, device))
-
-
-@bench_app.command("generate")
-def bench_generate(
-    count: Annotated[int, typer.Option("--count", help="Faces to sample.")] = 1000,
-    model: ModelOption = "face64",
-    device: DeviceOption = "auto",
-) -> None:
-    """Seconds to load the model and sample faces, and milliseconds for one."""
-    from facevae.bench import generate_bench
-
-    _print_rows([generate_bench(model, count, device)])
-
-
-@bench_app.command("prepare")
-def bench_prepare(
-    source: Annotated[
-        Path | None, typer.Option("--source", help="Photos. Default: variations of one photo.")
-    ] = None,
-    photos: Annotated[int, typer.Option("--photos", help="How many photos of 224 px.")] = 2000,
-    workers: Annotated[
-        int | None, typer.Option("--workers", help="Processes. Default: one per core.")
-    ] = None,
-) -> None:
-    """Photos per second and memory of `facevae prepare`."""
-    from facevae.bench_prepare import prepare_bench
-
-    _print_rows([prepare_bench(photos, 224, workers, source)])
-
-
-def say(text: str) -> None:
-    """Print for people, on standard error, so that standard output stays clean."""
-    Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-@contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A callback (done, in all) that draws a bar with its speed and the time left."""
-    columns = (
-        TextColumn(f"{{task.completed}} of {{task.total}} {what}"), BarColumn(),
-        TextColumn("{task.fields[pace]}"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None, pace="")
-        start: list[tuple[float, int]] = []
-
-        def update(done: int, total: int) -> None:
-            now = time.monotonic()
-            if not start:
-                start.append((now, done))
-            seconds, photos = now - start[0][0], done - start[0][1]
-            bar.update(task, completed=done, total=total, pace=f"{photos / seconds:.0f}/s" if photos else "")
-
-        yield update
-
-
-def _print_rows(rows: list[dict[str, Any]]) -> None:
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
-    Console().print(table)
 
 
 def main() -> None:

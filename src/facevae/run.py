@@ -40,11 +40,15 @@ def prepared(path: Path) -> Path:
         raise DataError(f"there is nothing at {path}: expected a prepared dataset, or a folder of photos.")
     from facevae.data.prepare import prepare
 
-    cache = Path(os.environ.get("FACEVAE_CACHE", Path.home() / ".cache" / "facevae"))
-    out = cache / f"{path.resolve().name}-{_fingerprint(path)}"
+    out = cache_folder() / f"{path.resolve().name}-{_fingerprint(path)}"
     if not is_prepared(out):
         Console(stderr=True).print(f"{path} is not prepared yet: preparing it into {out}", highlight=False)
     return prepare(path, out).path
+
+
+def cache_folder() -> Path:
+    """Where things are kept that can be made again: FACEVAE_CACHE, or ~/.cache/facevae."""
+    return Path(os.environ.get("FACEVAE_CACHE", Path.home() / ".cache" / "facevae"))
 
 
 def load_splits(path: Path, model: ModelConfig, config: TrainConfig) -> tuple[FaceDataset, FaceDataset]:

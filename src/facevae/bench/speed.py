@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from facevae.bench.environment import PEERS, peer_environment, run_command
 from facevae.config import preset
 from facevae.data.dataset import FaceBatch
-from facevae.generator import FaceGenerator
+from facevae.generator import FaceGenerator, pick_device
 from facevae.model import FaceVAE
 from facevae.train import keep_freed_memory, make_accelerator, make_features, make_state, train_step
 
 WARMUP_STEPS = 4
+MATRIX = 2048
 
 
-def train_bench(steps: int = 30, device: str = "auto") -> list[dict[str, Any]]:
+def train_bench(steps: int = 30, device: str = "auto", pythae: bool = False) -> list[dict[str, Any]]:
     """Training speed of the preset 'small' at 64 px on random pixels, alone and with the perceptual term.
 
-    One row each: images/s from the median step, parameters in millions, GFLOP of one forward pass.
+    One row each: images/s from the median step, parameters in millions, GFLOP of one forward pass, and what
+    share of the measured matrix product's rate the networks reach (a step counts three forward passes; the
+    frozen network's own work is not counted).
     """
     keep_freed_memory()
-    rows = []
+    peaks, rows = peak_rows(device), []
     for weight in (0.0, 0.5):
         model_config, config = preset("small", {"perceptual_weight": weight})
         accelerator = make_accelerator(config, device)
@@ -41,17 +48,55 @@ def train_bench(steps: int = 30, device: str = "auto") -> list[dict[str, Any]]:
             lambda: train_step(state, wrapped, batch, config, features, accelerator).terms.total_loss.item(),  # noqa: B023
             steps,
         )
+        images_per_s, gflop = config.batch_size / statistics.median(seconds), forward_gflop(state.model)
         rows.append(
             {
                 "what": "VAE with perceptual term" if weight else "VAE alone",
-                "images_per_s": config.batch_size / statistics.median(seconds),
+                "images_per_s": images_per_s,
                 "encoder_m": sum(p.numel() for p in state.model.encoder.parameters()) / 1e6,
                 "decoder_m": sum(p.numel() for p in state.model.decoder.parameters()) / 1e6,
-                "forward_gflop": forward_gflop(state.model),
+                "forward_gflop": gflop,
                 "precision": accelerator.mixed_precision,
+                "share_of_peak": _share(images_per_s, 3 * gflop, peaks[accelerator.mixed_precision]),
             }
         )
+    if pythae:
+        alone, rate = rows[0], pythae_train_rate(steps)
+        share = _share(rate, 3 * alone["forward_gflop"], peaks["no"])
+        rows.append(
+            {
+                **alone, "what": "pythae's trainer, the same networks alone", "images_per_s": rate,
+                "precision": "no", "share_of_peak": share,
+            }
+        )  # fmt: skip
+    for row in rows:
+        row["peak_gflop_per_s"] = peaks[row["precision"]]
     return rows
+
+
+def peak_rows(device: str = "auto") -> dict[str, float]:
+    """{'no' and 'bf16': GFLOP/s} that a product of two 2048 x 2048 matrices reaches on this machine."""
+    place = pick_device(device)
+    rates = {}
+    for name, dtype in (("no", torch.float32), ("bf16", torch.bfloat16)):
+        a = torch.randn(MATRIX, MATRIX, device=place).to(dtype)
+        seconds = statistics.median(_seconds_each(lambda: (a @ a)[0, 0].item(), 5))  # noqa: B023
+        rates[name] = 2 * MATRIX**3 / seconds / 1e9
+    return rates
+
+
+def pythae_train_rate(steps: int) -> float:
+    """Images/s of pythae's trainer on the networks of the preset small; makes its environment if needed.
+
+    Raises ConfigError when the environment cannot be made, TrainingError when the run fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="facevae-bench-") as folder:
+        log = Path(folder) / "log"
+        threads = torch.get_num_threads()
+        script = [str(PEERS / "pythae_speed.py"), "--steps", str(steps)]
+        command = [str(peer_environment("pythae")), *script, "--threads", str(threads)]
+        run_command(command, threads, log, None)
+        return float(json.loads(log.read_text(encoding="utf-8").splitlines()[-1])["images_per_s"])
 
 
 def generate_bench(model: str, count: int = 1000, device: str = "auto") -> dict[str, Any]:
@@ -62,9 +107,11 @@ def generate_bench(model: str, count: int = 1000, device: str = "auto") -> dict[
     generator.sample(count, seed=0)
     sampled = time.perf_counter()
     one = statistics.median(_seconds_each(lambda: generator.sample(1, seed=0), 10))
+    rate = count / (sampled - loaded)
     return {
         "load_s": loaded - started, "sample_s": sampled - loaded, "one_ms": 1000 * one,
-        "images_per_s": count / (sampled - loaded),
+        "images_per_s": rate,
+        "share_of_peak": _share(rate, decoder_gflop(generator), peak_rows(device)["no"]),
     }  # fmt: skip
 
 
@@ -76,6 +123,17 @@ def forward_gflop(model: FaceVAE) -> float:
         mean, _ = model.encoder(torch.zeros(1, 3, size, size, device=device))
         model.decoder(mean)
     return float(counter.get_total_flops()) / 1e9
+
+
+def decoder_gflop(generator: FaceGenerator) -> float:
+    """Floating-point operations of decoding one latent, in 10^9."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        generator.model.decoder(torch.zeros(1, generator.latent_dim, device=generator.device))
+    return float(counter.get_total_flops()) / 1e9
+
+
+def _share(images_per_s: float, gflop: float, peak: float) -> float:
+    return images_per_s * gflop / peak
 
 
 def _seconds_each(call: Callable[[], object], times: int) -> list[float]:

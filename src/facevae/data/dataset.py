@@ -149,6 +149,15 @@ def index_shards(path: Path, split: str, schema: Schema) -> FaceIndex:
     return FaceIndex(shards, whole[:, 0].astype(np.int32), whole[:, 1], whole[:, 2].astype(np.int32), encoded)
 
 
+def read_rows(path: Path, split: str) -> list[dict[str, Any]]:
+    """Metadata of each face of a split, in the order of FaceDataset. Raises DataError for a damaged shard."""
+    rows = []
+    for shard in sorted(path.glob(f"{split}-*.tar")):
+        faces, metadata = _read_shard(shard)
+        rows += [metadata[key] for key in faces]
+    return rows
+
+
 def _read_shard(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, dict[str, Any]]]:
     """({key: (first byte, bytes)} of the pictures, {key: metadata row}) of one shard."""
     faces: dict[str, tuple[int, int]] = {}

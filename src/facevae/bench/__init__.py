@@ -1,0 +1,1 @@
+"""What facevae measures about itself and about other methods."""

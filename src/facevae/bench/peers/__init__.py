@@ -1,0 +1,1 @@
+"""Other people's methods as scripts of their own: each runs in an environment that facevae never imports."""

@@ -1,0 +1,212 @@
+"""Every method trained on the same faces for the same time, then judged by the same evaluation."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facevae.bench.environment import PEERS, peer_environment, run_command
+from facevae.checkpoint import read_json, write_json
+from facevae.data.dataset import FaceDataset
+from facevae.errors import ConfigError, FaceVAEError, did_you_mean
+from facevae.evaluation.codes import reconstruction_figures
+from facevae.evaluation.pictures import judge_samples
+from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, silent
+from facevae.files import atomic_file
+from facevae.metrics.extractor import FeatureExtractor
+from facevae.run import prepared
+from facevae.train import keep_freed_memory
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to make faces, and how it is started."""
+
+    name: str
+    label: str
+    environment: str | None = None
+    """None: this one. Else the peer environment that it runs in."""
+    script: str = ""
+    seeds: int = 1
+    """Runs with different seeds, for stability."""
+
+    def command(self, python: Path, data: Path, faces: Path, out: Path, options: Sequence[str]) -> list[str]:
+        paths = ["--train", f"{faces / 'train.npy'}", "--validation", f"{faces / 'validation.npy'}"]
+        rest = [*paths, "--out", str(out), *options]
+        if self.environment is None:
+            return [
+                sys.executable, "-m", "facevae.bench.ours", "--method", self.name, "--data", str(data), *rest
+            ]  # fmt: skip
+        return [str(python), str(PEERS / self.script), "--method", self.name.rpartition("-")[2], *rest]
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method("pca", "PCA + Gaussian (scikit-learn)"),
+        Method("small", "facevae small", seeds=3),
+        Method("gan", "GAN: decoder of small + adversary", seeds=3),
+        Method("keras-vae", "classic Keras VAE", "keras", "keras_vae.py"),
+        Method("pythae-vae", "pythae VAE", "pythae", "pythae_methods.py"),
+        Method("pythae-rae", "pythae RAE", "pythae", "pythae_methods.py"),
+        Method("pythae-vaegan", "pythae VAEGAN", "pythae", "pythae_methods.py"),
+        Method("tiny", "facevae tiny"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method with one seed, and the folder that its result is in."""
+
+    method: Method
+    seed: int
+    folder: Path
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / "facts.json").is_file()
+
+
+def quality_bench(
+    data: Path,
+    out: Path,
+    minutes: float = 15.0,
+    samples: int = 5000,
+    size_px: int = 64,
+    methods: Sequence[str] = tuple(METHODS),
+    side_by_side: int = 1,
+    most_seeds: int = 3,
+    progress: StageProgress = silent,
+) -> list[dict[str, Any]]:
+    """Train what is not trained yet, judge what is not judged yet; one row of figures per set of samples.
+
+    minutes: training time of each run by the wall clock; start-up, sampling and the fitting of priors are not
+    counted. side_by_side: runs at once, each on its share of the cores. Called again with the same `out` it
+    goes on; a method that fails is reported in its row and stops no other. Raises ConfigError for an
+    unknown method or other options than those `out` was started with.
+    """
+    for name in methods:
+        if name not in METHODS:
+            known = ", ".join(METHODS)
+            raise ConfigError(
+                f"there is no method '{name}'.{did_you_mean(name, METHODS)} There are: {known}."
+            )
+    keep_freed_memory()
+    data = prepared(data)
+    faces = _export(data, out / "faces", size_px)
+    _claim(out, {"minutes": minutes, "samples": samples, "size_px": size_px, "side_by_side": side_by_side})
+    jobs = [
+        Job(METHODS[name], seed, out / (name if seed == 0 else f"{name}-{seed}"))
+        for seed in range(most_seeds)
+        for name in methods
+        if seed < METHODS[name].seeds
+    ]
+    options = ["--minutes", f"{minutes:g}", "--samples", str(samples)]
+    failures = _train_all([job for job in jobs if not job.done], data, faces, options, side_by_side, progress)
+    extractor = FeatureExtractor()
+    real = load_real_faces(data, size_px, samples, 0, extractor, progress)
+    rows = []
+    for job in jobs:
+        if job.done:
+            rows += judge_job(job, real, extractor, progress)
+        else:
+            rows.append(
+                {"name": job.folder.name, "label": job.method.label, "failed": failures[job.folder.name]}
+            )
+    write_json(out / "quality.json", {"rows": rows})
+    return rows
+
+
+def judge_job(
+    job: Job, real: RealFaces, extractor: FeatureExtractor, progress: StageProgress = silent
+) -> list[dict[str, Any]]:
+    """The figures of each sample set that a job wrote, kept in its folder."""
+    rows = []
+    facts = read_json(job.folder / "facts.json")
+    for path in sorted(job.folder.glob("samples*.npy")):
+        suffix = path.stem.removeprefix("samples")  # '' or '-gmm'
+        kept = job.folder / f"figures{suffix}.json"
+        if not kept.is_file():
+            photos = np.load(path, allow_pickle=False)
+            sections = dict(judge_samples(photos, real, extractor, 0, progress).sections)
+            reconstructions = job.folder / "reconstructions.npy"
+            if reconstructions.is_file():
+                made = np.load(reconstructions, allow_pickle=False)
+                sections["reconstruction"] = reconstruction_figures(real, made, extractor, 0)
+            write_json(kept, sections)
+        rows.append(
+            {
+                "name": f"{job.folder.name}{suffix}", "method": f"{job.method.name}{suffix}",
+                "seed": job.seed,
+                "label": f"{job.method.label}{', GMM sampler' if suffix == '-gmm' else ''}",
+                "samples": str(path), "facts": facts, **read_json(kept),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _train_all(
+    jobs: Sequence[Job],
+    data: Path,
+    faces: Path,
+    options: Sequence[str],
+    side_by_side: int,
+    progress: StageProgress,
+) -> dict[str, str]:
+    """Run the jobs, `side_by_side` at once; returns {folder name: why it failed}."""
+    needed = sorted({job.method.environment for job in jobs if job.method.environment})
+    pythons = {name: peer_environment(name) for name in needed}  # type: ignore[arg-type]
+    slots: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
+    for cpus in np.array_split(np.arange(os.cpu_count() or 1), side_by_side):
+        slots.put(cpus.tolist())
+    failures: dict[str, str] = {}
+
+    def work(job: Job) -> None:
+        cpus = slots.get()
+        arguments = [*options, "--seed", str(job.seed), "--threads", str(max(1, len(cpus)))]
+        python = pythons.get(job.method.environment or "", Path(sys.executable))
+        try:
+            run_command(
+                job.method.command(python, data, faces, job.folder, arguments),
+                threads=max(1, len(cpus)), log=job.folder.parent / f"{job.folder.name}.log", cpus=cpus,
+            )  # fmt: skip
+        except FaceVAEError as error:
+            failures[job.folder.name] = str(error)
+        finally:
+            slots.put(cpus)
+
+    with ThreadPoolExecutor(side_by_side) as pool:
+        for done, _ in enumerate(pool.map(work, jobs)):
+            progress("methods trained", done + 1, len(jobs))
+    return failures
+
+
+def _export(data: Path, folder: Path, size_px: int) -> Path:
+    """Both splits as .npy, once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "validation"):
+        path = folder / f"{split}.npy"
+        if not path.is_file():
+            faces = FaceDataset(data, split, size_px)
+            with atomic_file(path) as temporary, temporary.open("wb") as file:
+                np.save(file, faces.read(range(len(faces))), allow_pickle=False)
+    return folder
+
+
+def _claim(out: Path, options: dict[str, Any]) -> None:
+    path = out / "options.json"
+    if path.is_file() and (found := read_json(path)) != options:
+        raise ConfigError(
+            f"{out} was started with {json.dumps(found)}: use the same options, or another --out."
+        )
+    write_json(path, options)

@@ -1,0 +1,127 @@
+"""facevae bench: this machine's speed, and other methods on the same faces."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from facevae.console import print_rows, say, stages
+
+bench_app = typer.Typer(
+    no_args_is_help=True, help="Measure speed on this machine, and against other methods."
+)
+
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="A shipped model's name, or the folder of a trained model.")
+]
+DocsOption = Annotated[
+    Path | None,
+    typer.Option("--docs", help="A Markdown page to write the result into, under its date and command."),
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+
+
+@bench_app.command("quality")
+def bench_quality(
+    data: Annotated[Path, typer.Option("--data", help="A prepared dataset, or photos (prepared first).")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for every method's result. The same one again goes on.")
+    ],
+    minutes: Annotated[float, typer.Option("--minutes", help="Training time of each run.")] = 15.0,
+    samples: Annotated[int, typer.Option("--samples", help="Faces that each method is judged by.")] = 5000,
+    size: Annotated[
+        int, typer.Option("--size", help="Side of the faces in px; pythae's networks want 64.")
+    ] = 64,
+    methods: Annotated[
+        str | None, typer.Option("--methods", help="Some of them, such as pca,small,gan. Default: all.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", help="Runs of the methods whose stability is shown (small and gan).")
+    ] = 3,
+    side_by_side: Annotated[
+        int, typer.Option("--side-by-side", help="Runs at once, each on its share of the cores.")
+    ] = 1,
+    docs: DocsOption = None,
+) -> None:
+    """PCA, Keras, pythae, a GAN and facevae, trained alike on the same faces: one table, one sheet."""
+    from facevae.bench.quality import METHODS, quality_bench
+    from facevae.bench.quality_page import write_quality_page
+
+    chosen = [name.strip() for name in methods.split(",")] if methods else list(METHODS)
+    with stages() as progress:
+        rows = quality_bench(data, out, minutes, samples, size, chosen, side_by_side, seeds, progress)
+    say(f"Open {write_quality_page(out, rows)}")
+    record(docs, "quality", (out / "quality.md").read_text(encoding="utf-8"))
+
+
+@bench_app.command("train")
+def bench_train(
+    steps: Annotated[int, typer.Option("--steps", help="Timed steps of 64 faces.")] = 30,
+    pythae: Annotated[
+        bool,
+        typer.Option("--pythae", help="Also pythae's trainer on the same networks (makes its environment)."),
+    ] = False,
+    device: DeviceOption = "auto",
+    docs: DocsOption = None,
+) -> None:
+    """Training speed of the preset small at 64 px, beside what the machine can do."""
+    from facevae.bench.speed import train_bench
+
+    rows = train_bench(steps, device, pythae)
+    print_rows(rows)
+    record_rows(docs, "train", rows)
+
+
+@bench_app.command("generate")
+def bench_generate(
+    count: Annotated[int, typer.Option("--count", help="Faces to sample.")] = 1000,
+    model: ModelOption = "face64",
+    device: DeviceOption = "auto",
+    docs: DocsOption = None,
+) -> None:
+    """Seconds to load the model and sample faces, and milliseconds for one."""
+    from facevae.bench.speed import generate_bench
+
+    rows = [generate_bench(model, count, device)]
+    print_rows(rows)
+    record_rows(docs, "generate", rows)
+
+
+@bench_app.command("prepare")
+def bench_prepare(
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Photos. Default: variations of one photo.")
+    ] = None,
+    photos: Annotated[int, typer.Option("--photos", help="How many photos of 224 px.")] = 2000,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes. Default: one per core.")
+    ] = None,
+    docs: DocsOption = None,
+) -> None:
+    """Photos per second and memory of `facevae prepare`."""
+    from facevae.bench.preparing import prepare_bench
+
+    rows = [prepare_bench(photos, 224, workers, source)]
+    print_rows(rows)
+    record_rows(docs, "prepare", rows)
+
+
+def record_rows(docs: Path | None, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """`record` rows of figures as a table."""
+    from facevae.bench.results import markdown, rows_table
+
+    record(docs, name, markdown(rows_table(rows)))
+
+
+def record(docs: Path | None, name: str, text: str) -> None:
+    """Put a bench's result into the page that --docs names, under its date, machine and command."""
+    if docs is not None:
+        from facevae.bench.results import write_section
+
+        write_section(docs, name, f"facevae {shlex.join(sys.argv[1:])}", text)
+        say(f"Written into {docs}")

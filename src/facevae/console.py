@@ -1,0 +1,70 @@
+"""What the commands say, and how they count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+
+def say(text: str) -> None:
+    """Print for people, on standard error, so that standard output stays clean."""
+    Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback (done, in all) that draws a bar with its speed and the time left."""
+    columns = (
+        TextColumn(f"{{task.completed}} of {{task.total}} {what}"), BarColumn(),
+        TextColumn("{task.fields[pace]}"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None, pace="")
+        start: list[tuple[float, int]] = []
+
+        def update(done: int, total: int) -> None:
+            now = time.monotonic()
+            if not start:
+                start.append((now, done))
+            seconds, photos = now - start[0][0], done - start[0][1]
+            bar.update(task, completed=done, total=total, pace=f"{photos / seconds:.0f}/s" if photos else "")
+
+        yield update
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """A callback (stage, done, in all) that draws one bar per stage, with its speed and the time left."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(bar_width=20),
+        TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield update
+
+
+def print_rows(rows: list[dict[str, Any]]) -> None:
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console().print(table)

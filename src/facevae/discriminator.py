@@ -1,0 +1,99 @@
+"""The adversary: light heads that tell real from made faces by what a frozen network sees in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from facevae.features import FrozenFeatures
+
+HEAD_CHANNELS = 64
+TAP_CHANNELS = (16, 24, 40, 112)
+
+
+class FeatureDiscriminator(nn.Module):
+    """Spectral-normalised heads on four depths of a frozen EfficientNet-Lite0.
+
+    x: (B, 3, H, W) float in -1..1. Returns per depth (B, 1, H_l, W_l) float32 logits; positive means real.
+    Only the heads are trained; gradients flow through the frozen network to x.
+    Source: Sauer et al. 2021 (Projected GANs converge faster), without their random channel mixing; spectral
+    normalisation of Miyato et al. 2018.
+    """
+
+    def __init__(self, features: FrozenFeatures) -> None:
+        super().__init__()
+        self.features = features
+        self.heads = nn.ModuleList(_head(channels) for channels in TAP_CHANNELS)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        taps = self.features(x)
+        return [head(tap).float() for head, tap in zip(self.heads, taps, strict=True)]
+
+
+def discriminator_hinge_loss(real_logits: Sequence[Tensor], fake_logits: Sequence[Tensor]) -> Tensor:
+    """max(0, 1 - real) + max(0, 1 + fake): means over places and batch, then over depths; a scalar.
+
+    Depths weigh alike: a mean over all places would leave three quarters to the finest one, which sees
+    texture only. Source: Lim and Ye 2017 (Geometric GAN), equation 16.
+    """
+    per_depth = [
+        F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+        for real, fake in zip(real_logits, fake_logits, strict=True)
+    ]
+    return torch.stack(per_depth).mean()
+
+
+def adversarial_loss(fake_logits: Sequence[Tensor]) -> Tensor:
+    """What the maker of the faces minimises: minus the mean logit, depths alike; a scalar. Source: as above,
+    equation 17."""
+    return -torch.stack([fake.mean() for fake in fake_logits]).mean()
+
+
+def augment_differentiably(x: Tensor, draw: torch.Generator) -> Tensor:
+    """Random colour and shift, differentiable, so that the heads cannot learn the training faces by heart.
+
+    x: (B, 3, H, W) in -1..1; each image gets its own brightness (± .5), saturation (0..2), contrast (.5..1.5)
+    and shift of up to 1/8 of the side, zeros outside. Random by `draw` alone (a generator on the CPU).
+    Source: Zhao et al. 2020 (DiffAugment), policies 'color' and 'translation'.
+    """
+    count, _, height, width = x.shape
+
+    def uniform(low: float, high: float) -> Tensor:
+        return (low + (high - low) * torch.rand(count, 1, 1, 1, generator=draw)).to(x.device)
+
+    x = x + uniform(-0.5, 0.5)
+    grey = x.mean(dim=1, keepdim=True)
+    x = grey + (x - grey) * uniform(0.0, 2.0)
+    middle = x.mean(dim=(1, 2, 3), keepdim=True)
+    x = middle + (x - middle) * uniform(0.5, 1.5)
+    return _shifted(x, uniform(-0.125, 0.125) * height, uniform(-0.125, 0.125) * width)
+
+
+def _shifted(x: Tensor, down_px: Tensor, right_px: Tensor) -> Tensor:
+    height, width = x.shape[2:]
+    pad = max(height, width) // 8 + 1
+    padded = F.pad(x, (pad, pad, pad, pad))  # (B, 3, H + 2 pad, W + 2 pad)
+    tops = (pad + down_px.round().long()).flatten().tolist()
+    lefts = (pad + right_px.round().long()).flatten().tolist()
+    # Slices rather than one index: the gradient of an index is accumulated ten times more slowly.
+    shifted = [
+        image[:, top : top + height, left : left + width]
+        for image, top, left in zip(padded, tops, lefts, strict=True)
+    ]
+    return torch.stack(shifted)
+
+
+def _head(channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        spectral_norm(nn.Conv2d(channels, HEAD_CHANNELS, 1)),
+        nn.BatchNorm2d(HEAD_CHANNELS),
+        nn.LeakyReLU(0.2),
+        spectral_norm(nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, 3, padding=1)),
+        nn.BatchNorm2d(HEAD_CHANNELS),
+        nn.LeakyReLU(0.2),
+        spectral_norm(nn.Conv2d(HEAD_CHANNELS, 1, 1)),
+    )

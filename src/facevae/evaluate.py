@@ -1,0 +1,194 @@
+"""A model measured on a test set: report.json, report.html and sheets to look at."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import facevae
+from facevae.checkpoint import read_json, sha256_file, write_json
+from facevae.errors import ConfigError
+from facevae.evaluate_page import write_report_page
+from facevae.evaluation.classic import classic_figures
+from facevae.evaluation.codes import encode_split, latent_figures, likelihood_figures, reconstruction_figures
+from facevae.evaluation.compare import comparison_row, read_other_report
+from facevae.evaluation.labels import (
+    CONTROL_FACES,
+    balance_figures,
+    control_fairness,
+    control_figures,
+    disentanglement_figures,
+    fairness_figures,
+    probe_facts,
+    real_probes,
+)
+from facevae.evaluation.pictures import found_faces, judge_samples, truncation_row
+from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, silent
+from facevae.evaluation.sheets import write_sheets
+from facevae.evaluation.speed import machine, speed_figures
+from facevae.generator import FaceGenerator, find_model
+from facevae.images import Photos, to_tensor
+from facevae.metrics.extractor import FeatureExtractor
+from facevae.metrics.reconstruction import psnr_db
+from facevae.run import prepared
+from facevae.train import keep_freed_memory
+
+TRUNCATIONS = (1.0, 0.8, 0.6)
+LABELLED_FACES = 4000
+"""Training faces whose latents are held against their labels."""
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    out: str | Path,
+    samples: int = 5000,
+    seed: int = 0,
+    against: Sequence[str | Path] = (),
+    inception_weights: str | Path | None = None,
+    device: str = "auto",
+    progress: StageProgress = silent,
+) -> Path:
+    """Measure `model` on the faces of `data`; returns `out`/report.html, beside report.json and sheets/.
+
+    model: a shipped name, a folder or a Hub id. data: a prepared dataset, or photos (prepared first).
+    against: other reports (folders or report.json) shown beside this one; ConfigError when they were not
+    measured alike. inception_weights: the file that adds the classic FID and KID. Deterministic for a seed on
+    one machine, but for the section 'speed'. Raises any FaceVAEError.
+    """
+    if samples < 2:
+        raise ConfigError(f"samples must be 2 or more, got {samples}; 5,000 make figures that mean something")
+    started, out = time.perf_counter(), Path(out)
+    keep_freed_memory()
+    folder = find_model(model)
+    generator = FaceGenerator.from_pretrained(model, device)
+    extractor = FeatureExtractor(generator.device)
+    data = prepared(Path(data))
+    others = [(Path(path), read_other_report(Path(path))) for path in against]
+    real = load_real_faces(data, generator.size_px, samples, seed, extractor, progress)
+    report: dict[str, Any] = {
+        "format_version": 1,
+        "model": _model_facts(folder, generator),
+        "data": real.facts(),
+        "settings": _settings(real, samples, seed, extractor),
+    }
+    report["against"] = [comparison_row(report, other, path) for path, other in others]
+    report |= measure(
+        generator, folder, data, real, extractor, out, samples, seed, inception_weights, progress
+    )
+    report["made"] = {
+        "date": datetime.date.today().isoformat(), "facevae_version": facevae.__version__,
+        "machine": machine(), "device": str(generator.device),
+        "seconds": round(time.perf_counter() - started, 1),
+    }  # fmt: skip
+    write_json(out / "report.json", _without_nan(report))
+    return write_report_page(out)
+
+
+def measure(
+    generator: FaceGenerator,
+    folder: Path,
+    data: Path,
+    real: RealFaces,
+    extractor: FeatureExtractor,
+    out: Path,
+    samples: int,
+    seed: int,
+    inception_weights: str | Path | None,
+    progress: StageProgress,
+) -> dict[str, Any]:
+    """Every section of figures, and the sheets in `out`/sheets."""
+    photos = {t: _sampled(generator, samples, seed, t, progress) for t in TRUNCATIONS}
+    judged = judge_samples(photos[1.0], real, extractor, seed, progress)
+    report = dict(judged.sections)
+    report["truncation"] = [
+        truncation_row(t, photos[t], judged, real, extractor, seed, progress) for t in TRUNCATIONS
+    ]
+    report["classic"] = classic_figures(photos[1.0], real, inception_weights, seed)
+    codes = encode_split(generator, data, "validation", progress=progress)
+    report["reconstruction"] = {
+        **reconstruction_figures(real, codes.reconstructions, extractor, seed),
+        **likelihood_figures(generator, data, seed, progress),
+    }
+    report["latent"] = latent_figures(codes, generator, seed)
+    progress("probes of labelled faces", 0, 1)
+    probes = real_probes(real, seed)
+    progress("probes of labelled faces", 1, 1)
+    report["probes"] = probe_facts(probes)
+    report["control"], controlled = control_figures(
+        generator, probes, real, extractor, min(samples, CONTROL_FACES), seed, progress
+    )
+    report["balance"] = balance_figures(judged.features, probes, real)
+    known = encode_split(generator, data, "train", LABELLED_FACES, progress)
+    report["disentanglement"] = disentanglement_figures(known.mean, real.train_rows[:LABELLED_FACES])
+    psnr = psnr_db(to_tensor(real.validation), to_tensor(codes.reconstructions)).numpy()
+    report["fairness"] = _fairness(real, codes.reconstructions, psnr, report["control"], progress)
+    report["speed"] = speed_figures(generator, str(folder), real.validation)
+    write_sheets(out / "sheets", generator.name, real, judged, codes, -psnr, photos, controlled)
+    return report
+
+
+def _sampled(
+    generator: FaceGenerator, count: int, seed: int, truncation: float, progress: StageProgress
+) -> Photos:
+    stage = f"samples at truncation {truncation:g}"
+    return generator.sample(
+        count, seed, truncation=truncation, progress=lambda done, total: progress(stage, done, total)
+    ).photos
+
+
+def _fairness(
+    real: RealFaces,
+    reconstructions: Photos,
+    psnr: np.ndarray[Any, np.dtype[np.floating]],
+    control: dict[str, Any],
+    progress: StageProgress,
+) -> dict[str, Any]:
+    """Squared error and detection of reconstructions by group, and control success by category."""
+    error = 10 ** (-psnr / 10)  # mean squared error on 0..1: a ratio of decibels would mean nothing
+    found = found_faces(reconstructions, progress).astype(np.float64)
+    section = fairness_figures(
+        real.validation_rows, {"squared_error": (error, "lower"), "detected": (found, "higher")}
+    )
+    agreement = control_fairness(control)
+    return {**section, "control_agreement": agreement} if agreement else section
+
+
+def _model_facts(folder: Path, generator: FaceGenerator) -> dict[str, Any]:
+    config = read_json(folder / "config.json")
+    model = generator.model
+    return {
+        "name": generator.name,
+        "sha256": sha256_file(folder / "model.safetensors"),
+        "size_px": generator.size_px,
+        "latent_dim": generator.latent_dim,
+        "parameters": {
+            "encoder": sum(p.numel() for p in model.encoder.parameters()),
+            "decoder": sum(p.numel() for p in model.decoder.parameters()),
+        },
+        "prior": generator.prior.kind,
+        "seen_images": config.get("measured", {}).get("seen_images"),
+        "controls": list(generator.schema.names),
+    }
+
+
+def _settings(real: RealFaces, samples: int, seed: int, extractor: FeatureExtractor) -> dict[str, Any]:
+    return {
+        "samples": samples, "seed": seed, "size_px": real.size_px, "crop": real.template,
+        "reference_faces": len(real.reference), "extractor": extractor.identity,
+    }  # fmt: skip
+
+
+def _without_nan(value: Any) -> Any:
+    """The value with None for what could not be measured: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,1 @@
+"""The parts of `facevae evaluate`, each a section of report.json."""
