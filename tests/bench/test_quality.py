@@ -70,7 +70,10 @@ def test_seeds_are_shown_as_mean_and_range_and_failures_as_such() -> None:
     def row(seed: int, distance: float) -> dict[str, Any]:
         return {
             "name": f"gan-{seed}", "method": "gan", "label": "GAN", "seed": seed,
-            "facts": {"seen_images": 10, "train_seconds": 60.0, "parameters": {"generator": 2_000_000}, "samples_per_s": 5.0},
+            "facts": {
+                "seen_images": 10, "train_seconds": 60.0, "parameters": {"generator": 2_000_000},
+                "samples_per_s": 5.0,
+            },
             "generation": {"frechet_distance": {"value": distance, "count": 9, "floor": 1.0, "std": None}},
             "memorisation": {"feature": {"memorises": False}},
         }  # fmt: skip
