@@ -119,6 +119,9 @@ def test_reconstruct_reports_each_photo_and_fails_if_one_did(astronaut: np.ndarr
         (["prepare", "nowhere", "out"], 1, "nowhere"),
         (["prepare", ".", "out", "--set", "max_yow=1"], 2, "Did you mean 'max_yaw'"),
         (["reconstruct"], 2, "Missing argument"),
+        (["evaluate", "face64", "--data", "x", "--out", "y", "--samples", "1"], 2, "2 or more"),
+        (["evaluate", "face46", "--data", "x", "--out", "y"], 1, "Did you mean 'face64'"),
+        (["bench", "quality", "--data", "x", "--out", "y", "--methods", "pcaa"], 2, "Did you mean 'pca'"),
         (["reconstruct", "a.jpg", "--faces", "some"], 2, "largest or all"),
         (["dance"], 2, "No such command"),
     ],
@@ -131,7 +134,18 @@ def test_wrong_use_is_told_in_words(
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["prepare"], ["train"], ["generate"], ["reconstruct"], ["demo"], ["bench", "train"]]
+    "command",
+    [
+        [],
+        ["prepare"],
+        ["train"],
+        ["evaluate"],
+        ["generate"],
+        ["reconstruct"],
+        ["demo"],
+        ["bench", "train"],
+        ["bench", "quality"],
+    ],
 )
 def test_every_command_explains_itself(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +27,7 @@ from facevae.evaluation.labels import (
     probe_facts,
     real_probes,
 )
-from facevae.evaluation.pictures import found_faces, judge_samples, truncation_row
+from facevae.evaluation.pictures import found_faces, judge_samples, truncation_row, without_nan
 from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, silent
 from facevae.evaluation.sheets import write_sheets
 from facevae.evaluation.speed import machine, speed_figures
@@ -76,7 +75,7 @@ def evaluate(
         "format_version": 1,
         "model": _model_facts(folder, generator),
         "data": real.facts(),
-        "settings": _settings(real, samples, seed, extractor),
+        "settings": real.settings(samples, seed, extractor),
     }
     report["against"] = [comparison_row(report, other, path) for path, other in others]
     report |= measure(
@@ -87,7 +86,7 @@ def evaluate(
         "machine": machine(), "device": str(generator.device),
         "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
-    write_json(out / "report.json", _without_nan(report))
+    write_json(out / "report.json", without_nan(report))
     return write_report_page(out)
 
 
@@ -176,19 +175,3 @@ def _model_facts(folder: Path, generator: FaceGenerator) -> dict[str, Any]:
         "seen_images": config.get("measured", {}).get("seen_images"),
         "controls": list(generator.schema.names),
     }
-
-
-def _settings(real: RealFaces, samples: int, seed: int, extractor: FeatureExtractor) -> dict[str, Any]:
-    return {
-        "samples": samples, "seed": seed, "size_px": real.size_px, "crop": real.template,
-        "reference_faces": len(real.reference), "extractor": extractor.identity,
-    }  # fmt: skip
-
-
-def _without_nan(value: Any) -> Any:
-    """The value with None for what could not be measured: JSON has no NaN."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

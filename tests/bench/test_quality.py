@@ -16,6 +16,8 @@ from facevae.bench.quality import METHODS, quality_bench
 from facevae.bench.quality_page import quality_table, write_quality_page
 from facevae.bench.results import markdown
 from facevae.errors import ConfigError
+from facevae.evaluate_page import read_report
+from facevae.evaluation.compare import comparison_row
 
 OPTIONS: dict[str, Any] = {
     "minutes": 0.03, "samples": 40, "size_px": 32, "methods": ("pca", "tiny", "gan"), "side_by_side": 2,
@@ -53,6 +55,14 @@ def test_a_second_call_trains_nothing_again(
     assert {path: path.stat().st_mtime_ns for path in out.rglob("facts.json")} == before
     with pytest.raises(ConfigError, match="started with"):
         quality_bench(dataset, out, **{**OPTIONS, "minutes": 1.0})
+
+
+def test_a_method_can_stand_beside_a_model_in_its_report(benched: tuple[Path, list[dict[str, Any]]]) -> None:
+    out, rows = benched
+    tiny, pca = (read_report(out / name / "report.json") for name in ("tiny", "pca"))
+    row = comparison_row(tiny, pca, out / "pca")
+    assert row["name"] == rows[0]["label"]
+    assert row["frechet_distance"] == rows[0]["generation"]["frechet_distance"]["value"]
 
 
 def test_page_table_and_sheet_are_written(benched: tuple[Path, list[dict[str, Any]]]) -> None:

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from facevae.bench.environment import PEERS, peer_environment, run_command
+from facevae.bench.environment import PEERS, PeerName, peer_environment, run_command
 from facevae.checkpoint import read_json, write_json
 from facevae.data.dataset import FaceDataset
 from facevae.errors import ConfigError, FaceVAEError, did_you_mean
 from facevae.evaluation.codes import reconstruction_figures
-from facevae.evaluation.pictures import judge_samples
+from facevae.evaluation.pictures import judge_samples, without_nan
 from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, silent
 from facevae.files import atomic_file
 from facevae.metrics.extractor import FeatureExtractor
@@ -33,19 +33,30 @@ class Method:
 
     name: str
     label: str
-    environment: str | None = None
+    environment: PeerName | None = None
     """None: this one. Else the peer environment that it runs in."""
     script: str = ""
     seeds: int = 1
     """Runs with different seeds, for stability."""
+
+    def label_of(self, suffix: str) -> str:
+        """The label of one of its sample sets: '' or '-gmm'."""
+        return f"{self.label}, GMM sampler" if suffix == "-gmm" else self.label
 
     def command(self, python: Path, data: Path, faces: Path, out: Path, options: Sequence[str]) -> list[str]:
         paths = ["--train", f"{faces / 'train.npy'}", "--validation", f"{faces / 'validation.npy'}"]
         rest = [*paths, "--out", str(out), *options]
         if self.environment is None:
             return [
-                sys.executable, "-m", "facevae.bench.ours", "--method", self.name, "--data", str(data), *rest
-            ]  # fmt: skip
+                str(python),
+                "-m",
+                "facevae.bench.ours",
+                "--method",
+                self.name,
+                "--data",
+                str(data),
+                *rest,
+            ]
         return [str(python), str(PEERS / self.script), "--method", self.name.rpartition("-")[2], *rest]
 
 
@@ -55,7 +66,8 @@ METHODS = {
         Method("pca", "PCA + Gaussian (scikit-learn)"),
         Method("small", "facevae small", seeds=3),
         Method("gan", "GAN: decoder of small + adversary", seeds=3),
-        Method("keras-vae", "classic Keras VAE", "keras", "keras_vae.py"),
+        # Two, because its dense layer of 16 rectifiers can die: with seed 0 it did.
+        Method("keras-vae", "classic Keras VAE", "keras", "keras_vae.py", seeds=2),
         Method("pythae-vae", "pythae VAE", "pythae", "pythae_methods.py"),
         Method("pythae-rae", "pythae RAE", "pythae", "pythae_methods.py"),
         Method("pythae-vaegan", "pythae VAEGAN", "pythae", "pythae_methods.py"),
@@ -130,25 +142,34 @@ def quality_bench(
 def judge_job(
     job: Job, real: RealFaces, extractor: FeatureExtractor, progress: StageProgress = silent
 ) -> list[dict[str, Any]]:
-    """The figures of each sample set that a job wrote, kept in its folder."""
+    """The figures of each sample set that a job wrote, kept in its folder as a report without a page.
+
+    Such a report can be given to `facevae evaluate --against`.
+    """
     rows = []
     facts = read_json(job.folder / "facts.json")
     for path in sorted(job.folder.glob("samples*.npy")):
         suffix = path.stem.removeprefix("samples")  # '' or '-gmm'
-        kept = job.folder / f"figures{suffix}.json"
+        kept = job.folder / f"report{suffix}.json"
         if not kept.is_file():
             photos = np.load(path, allow_pickle=False)
-            sections = dict(judge_samples(photos, real, extractor, 0, progress).sections)
+            report: dict[str, Any] = {
+                "format_version": 1,
+                "model": {"name": job.method.label_of(suffix)},
+                "data": real.facts(),
+                "settings": real.settings(len(photos), 0, extractor),
+                **judge_samples(photos, real, extractor, 0, progress).sections,
+            }
             reconstructions = job.folder / "reconstructions.npy"
             if reconstructions.is_file():
                 made = np.load(reconstructions, allow_pickle=False)
-                sections["reconstruction"] = reconstruction_figures(real, made, extractor, 0)
-            write_json(kept, sections)
+                report["reconstruction"] = reconstruction_figures(real, made, extractor, 0)
+            write_json(kept, without_nan(report))
         rows.append(
             {
                 "name": f"{job.folder.name}{suffix}", "method": f"{job.method.name}{suffix}",
                 "seed": job.seed,
-                "label": f"{job.method.label}{', GMM sampler' if suffix == '-gmm' else ''}",
+                "label": job.method.label_of(suffix),
                 "samples": str(path), "facts": facts, **read_json(kept),
             }
         )  # fmt: skip
@@ -164,17 +185,22 @@ def _train_all(
     progress: StageProgress,
 ) -> dict[str, str]:
     """Run the jobs, `side_by_side` at once; returns {folder name: why it failed}."""
-    needed = sorted({job.method.environment for job in jobs if job.method.environment})
-    pythons = {name: peer_environment(name) for name in needed}  # type: ignore[arg-type]
+    failures: dict[str, str] = {}
+    pythons: dict[PeerName | None, Path] = {None: Path(sys.executable)}
+    for name in {job.method.environment for job in jobs if job.method.environment}:
+        try:
+            pythons[name] = peer_environment(name)
+        except FaceVAEError as error:
+            failures |= {job.folder.name: str(error) for job in jobs if job.method.environment == name}
+    jobs = [job for job in jobs if job.folder.name not in failures]
     slots: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
     for cpus in np.array_split(np.arange(os.cpu_count() or 1), side_by_side):
         slots.put(cpus.tolist())
-    failures: dict[str, str] = {}
 
     def work(job: Job) -> None:
         cpus = slots.get()
         arguments = [*options, "--seed", str(job.seed), "--threads", str(max(1, len(cpus)))]
-        python = pythons.get(job.method.environment or "", Path(sys.executable))
+        python = pythons[job.method.environment]
         try:
             run_command(
                 job.method.command(python, data, faces, job.folder, arguments),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -62,6 +63,15 @@ class Judged:
 def figure(value: float, count: int, floor: float | None = None, std: float | None = None) -> Figure:
     """One number of a report. floor: the same figure of real faces against real ones, at the same count."""
     return {"value": float(value), "count": count, "floor": floor, "std": std}
+
+
+def without_nan(value: Any) -> Any:
+    """The value with None for what could not be measured: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def judge_samples(

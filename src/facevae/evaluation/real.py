@@ -62,6 +62,13 @@ class RealFaces:
             "validation": len(self.validation), "fingerprint": self.fingerprint,
         }  # fmt: skip
 
+    def settings(self, samples: int, seed: int, extractor: FeatureExtractor) -> dict[str, Any]:
+        """The section 'settings' of a report: all that decides figures besides the model and the data."""
+        return {
+            "samples": samples, "seed": seed, "size_px": self.size_px, "crop": self.template,
+            "reference_faces": len(self.reference), "extractor": extractor.identity,
+        }  # fmt: skip
+
 
 def load_real_faces(
     data: Path,
