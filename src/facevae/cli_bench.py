@@ -46,6 +46,9 @@ def bench_quality(
     side_by_side: Annotated[
         int, typer.Option("--side-by-side", help="Runs at once, each on its share of the cores.")
     ] = 1,
+    judge_only: Annotated[
+        bool, typer.Option("--judge-only", help="Train nothing: judge the runs that are done.")
+    ] = False,
     docs: DocsOption = None,
 ) -> None:
     """PCA, Keras, pythae, a GAN and facevae, trained alike on the same faces: one table, one sheet."""
@@ -54,7 +57,9 @@ def bench_quality(
 
     chosen = [name.strip() for name in methods.split(",")] if methods else list(METHODS)
     with stages() as progress:
-        rows = quality_bench(data, out, minutes, samples, size, chosen, side_by_side, seeds, progress)
+        rows = quality_bench(
+            data, out, minutes, samples, size, chosen, side_by_side, seeds, judge_only, progress
+        )
     say(f"Open {write_quality_page(out, rows)}")
     record(docs, "quality", (out / "quality.md").read_text(encoding="utf-8"))
 

@@ -98,14 +98,15 @@ def quality_bench(
     methods: Sequence[str] = tuple(METHODS),
     side_by_side: int = 1,
     most_seeds: int = 3,
+    judge_only: bool = False,
     progress: StageProgress = silent,
 ) -> list[dict[str, Any]]:
     """Train what is not trained yet, judge what is not judged yet; one row of figures per set of samples.
 
     minutes: training time of each run by the wall clock; start-up, sampling and the fitting of priors are not
     counted. side_by_side: runs at once, each on its share of the cores. Called again with the same `out` it
-    goes on; a method that fails is reported in its row and stops no other. Raises ConfigError for an
-    unknown method or other options than those `out` was started with.
+    goes on; `judge_only` leaves out what is not trained yet. A method that fails is reported in its row and
+    stops no other. Raises ConfigError for an unknown method or other options than `out` was started with.
     """
     for name in methods:
         if name not in METHODS:
@@ -124,6 +125,8 @@ def quality_bench(
         if seed < METHODS[name].seeds
     ]
     options = ["--minutes", f"{minutes:g}", "--samples", str(samples)]
+    if judge_only:
+        jobs = [job for job in jobs if job.done]
     failures = _train_all([job for job in jobs if not job.done], data, faces, options, side_by_side, progress)
     extractor = FeatureExtractor()
     real = load_real_faces(data, size_px, samples, 0, extractor, progress)

@@ -22,7 +22,7 @@ def sliced_wasserstein(
     seed: int = 0,
     patches_per_image: int = 64,
     projections: int = 512,
-    max_images: int = 2048,
+    max_images: int = 1024,
 ) -> dict[int, float]:
     """Distance between the patches of two sets of photos at each level of a Laplacian pyramid.
 
