@@ -64,7 +64,9 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def print_rows(rows: list[dict[str, Any]]) -> None:
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+    """A table on standard output with a column per row of figures, so that it fits however many there are."""
+    table = Table("", *(str(row.get("what", "")) for row in rows))
+    for name in (name for name in rows[0] if name != "what"):
+        values = [row[name] for row in rows]
+        table.add_row(name, *(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values))
     Console().print(table)
