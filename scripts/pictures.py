@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from facevae import FaceGenerator
-from facevae.data.detect import FaceDetector
+from facevae.evaluation.pictures import share_with_face
 from facevae.images import tile
 from facevae.output import side_by_side
 from facevae.provenance import write_png
@@ -26,12 +26,6 @@ def enlarged(photo: np.ndarray, times: int) -> np.ndarray:
     return np.asarray(
         Image.fromarray(photo).resize((times * width, times * height), Image.Resampling.LANCZOS)
     )
-
-
-def share_with_face(photos: np.ndarray) -> float:
-    """Share of faces that the detector finds, each looked at in 192 px."""
-    detector = FaceDetector()
-    return float(np.mean([bool(detector.detect(enlarged(photo, 3))) for photo in photos]))
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from facevae.evaluation.sheets import write_sheets
 from facevae.evaluation.speed import machine, speed_figures
 from facevae.generator import FaceGenerator, find_model
 from facevae.images import Photos, to_tensor
+from facevae.layers import parameter_count
 from facevae.metrics.extractor import FeatureExtractor
 from facevae.metrics.reconstruction import psnr_db
 from facevae.run import prepared
@@ -168,8 +169,8 @@ def _model_facts(folder: Path, generator: FaceGenerator) -> dict[str, Any]:
         "size_px": generator.size_px,
         "latent_dim": generator.latent_dim,
         "parameters": {
-            "encoder": sum(p.numel() for p in model.encoder.parameters()),
-            "decoder": sum(p.numel() for p in model.decoder.parameters()),
+            "encoder": parameter_count(model.encoder),
+            "decoder": parameter_count(model.decoder),
         },
         "prior": generator.prior.kind,
         "seen_images": config.get("measured", {}).get("seen_images"),

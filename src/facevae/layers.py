@@ -65,3 +65,8 @@ def place(module: M, device: torch.device) -> M:
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return module
+
+
+def parameter_count(module: nn.Module) -> int:
+    """How many numbers a module's parameters hold."""
+    return sum(p.numel() for p in module.parameters())

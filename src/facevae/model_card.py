@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from facevae.config import TrainConfig
+from facevae.layers import parameter_count
 from facevae.model import FaceVAE
 from facevae.prior import Prior
 
@@ -31,7 +32,7 @@ def model_card(
 ) -> str:
     """Markdown with the front matter that model hubs read."""
     shape = model.config
-    millions = sum(p.numel() for p in model.parameters()) / 1e6
+    millions = parameter_count(model) / 1e6
     controls = ", ".join(shape.schema.names) or "none"
     rows = "\n".join(
         f"| {label} | {form.format(measured[key])} |"

@@ -13,6 +13,7 @@ from typing import Literal
 
 from facevae.bench.peers.peer_io import THREAD_VARIABLES
 from facevae.errors import ConfigError, TrainingError
+from facevae.run import cache_folder
 
 PeerName = Literal["keras", "pythae"]
 
@@ -27,9 +28,8 @@ def environment_folder(name: PeerName, home: Path | None = None) -> Path:
 
     `home` stands for FACEVAE_CACHE (~/.cache/facevae unless set).
     """
-    home = home or Path(os.environ.get("FACEVAE_CACHE", Path.home() / ".cache" / "facevae"))
     digest = hashlib.sha256((PEERS / f"{name}.txt").read_bytes()).hexdigest()[:12]
-    return home / "peers" / f"{name}-{digest}"
+    return (home or cache_folder()) / "peers" / f"{name}-{digest}"
 
 
 def is_complete(folder: Path) -> bool:

@@ -36,6 +36,7 @@ from facevae.config import PRESETS, preset
 from facevae.errors import require
 from facevae.generator import FaceGenerator
 from facevae.images import Photos
+from facevae.layers import parameter_count
 from facevae.train import keep_freed_memory, train
 
 PCA_COMPONENTS = 256
@@ -67,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
     elif given.method == "gan":
         trained = fit_gan(faces, given)
     else:
-        trained = fit_preset(extra.data, given)
+        trained = fit_preset(extra.data, faces.shape[1], given)
     write_npy(given.out / "samples.npy", trained.sample(given.samples))
     if trained.reconstruct:
         write_npy(given.out / "reconstructions.npy", trained.reconstruct(validation))
@@ -120,9 +121,6 @@ def fit_gan(faces: Photos, given: PeerArguments) -> Trained:
     config, _ = preset("small", {"size_px": faces.shape[1]})
     gan = train_gan(faces, config, given.minutes, given.seed)
 
-    def count(module: torch.nn.Module) -> int:
-        return sum(p.numel() for p in module.parameters())
-
     return Trained(
         lambda many: sample_gan(gan, many, config.latent_dim, given.seed),
         None,
@@ -130,16 +128,19 @@ def fit_gan(faces: Photos, given: PeerArguments) -> Trained:
         {
             "seen_images": gan.seen_images, "train_seconds": gan.train_seconds,
             "latent_dim": config.latent_dim, "loss_history": gan.loss_history,
-            "parameters": {"generator": count(gan.generator), "adversary": count(gan.adversary.heads)},
+            "parameters": {
+                "generator": parameter_count(gan.generator),
+                "adversary": parameter_count(gan.adversary.heads),
+            },
             "notes": "hinge loss on frozen EfficientNet-Lite0 features, z ~ N(0, I), averaged weights",
         },
     )  # fmt: skip
 
 
-def fit_preset(data: Path, given: PeerArguments) -> Trained:
+def fit_preset(data: Path, size_px: int, given: PeerArguments) -> Trained:
     """A preset as `facevae train` trains it, prior included."""
     run = given.out / "run"
-    settings = {"minutes": given.minutes, "seed": given.seed, "size_px": load_faces(given.train).shape[1]}
+    settings = {"minutes": given.minutes, "seed": given.seed, "size_px": size_px}
     model = train(data, run, given.method, {**settings, "checkpoint_minutes": 5.0}, device="cpu")
     generator = FaceGenerator.from_pretrained(model, "cpu")
     measured = read_json(model / "config.json")["measured"]
@@ -156,8 +157,8 @@ def fit_preset(data: Path, given: PeerArguments) -> Trained:
                 [row["seen_images"], row["total_loss"]] for row in history if "total_loss" in row
             ],
             "parameters": {
-                "encoder": sum(p.numel() for p in generator.model.encoder.parameters()),
-                "decoder": sum(p.numel() for p in generator.model.decoder.parameters()),
+                "encoder": parameter_count(generator.model.encoder),
+                "decoder": parameter_count(generator.model.decoder),
             },
             "notes": f"preset {given.method}, {generator.prior.kind} prior",
         },

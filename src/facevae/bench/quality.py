@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from facevae.bench.environment import PEERS, PeerName, peer_environment, run_command
+from facevae.bench.peers.peer_io import write_npy
 from facevae.checkpoint import read_json, write_json
 from facevae.data.dataset import FaceDataset
 from facevae.errors import ConfigError, FaceVAEError, did_you_mean
 from facevae.evaluation.codes import reconstruction_figures
 from facevae.evaluation.pictures import judge_samples, without_nan
 from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, silent
-from facevae.files import atomic_file
 from facevae.metrics.extractor import FeatureExtractor
 from facevae.run import prepared
 from facevae.train import keep_freed_memory
@@ -44,7 +44,7 @@ class Method:
         return f"{self.label}, GMM sampler" if suffix == "-gmm" else self.label
 
     def command(self, python: Path, data: Path, faces: Path, out: Path, options: Sequence[str]) -> list[str]:
-        paths = ["--train", f"{faces / 'train.npy'}", "--validation", f"{faces / 'validation.npy'}"]
+        paths = ["--train", str(faces / "train.npy"), "--validation", str(faces / "validation.npy")]
         rest = [*paths, "--out", str(out), *options]
         if self.environment is None:
             return [
@@ -227,8 +227,7 @@ def _export(data: Path, folder: Path, size_px: int) -> Path:
         path = folder / f"{split}.npy"
         if not path.is_file():
             faces = FaceDataset(data, split, size_px)
-            with atomic_file(path) as temporary, temporary.open("wb") as file:
-                np.save(file, faces.read(range(len(faces))), allow_pickle=False)
+            write_npy(path, faces.read(range(len(faces))))
     return folder
 
 

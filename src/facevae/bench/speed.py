@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from facevae.bench.environment import PEERS, peer_environment, run_command
 from facevae.config import preset
 from facevae.data.dataset import FaceBatch
+from facevae.evaluation.speed import median_seconds
 from facevae.generator import FaceGenerator, pick_device
+from facevae.layers import parameter_count
 from facevae.model import FaceVAE
 from facevae.train import keep_freed_memory, make_accelerator, make_features, make_state, train_step
 
@@ -44,17 +44,18 @@ def train_bench(steps: int = 30, device: str = "auto", pythae: bool = False) -> 
         shape = (config.batch_size, model_config.size_px, model_config.size_px, 3)
         photos = torch.from_numpy(rng.integers(0, 256, shape, dtype=np.uint8))
         batch = FaceBatch(photos, None, np.arange(config.batch_size))
-        seconds = _seconds_each(
+        seconds = median_seconds(
             lambda: train_step(state, wrapped, batch, config, features, accelerator).terms.total_loss.item(),  # noqa: B023
             steps,
+            WARMUP_STEPS,
         )
-        images_per_s, gflop = config.batch_size / statistics.median(seconds), forward_gflop(state.model)
+        images_per_s, gflop = config.batch_size / seconds, forward_gflop(state.model)
         rows.append(
             {
                 "what": "VAE with perceptual term" if weight else "VAE alone",
                 "images_per_s": images_per_s,
-                "encoder_m": sum(p.numel() for p in state.model.encoder.parameters()) / 1e6,
-                "decoder_m": sum(p.numel() for p in state.model.decoder.parameters()) / 1e6,
+                "encoder_m": parameter_count(state.model.encoder) / 1e6,
+                "decoder_m": parameter_count(state.model.decoder) / 1e6,
                 "forward_gflop": gflop,
                 "precision": accelerator.mixed_precision,
                 "share_of_peak": _share(images_per_s, 3 * gflop, peaks[accelerator.mixed_precision]),
@@ -80,7 +81,7 @@ def peak_rows(device: str = "auto") -> dict[str, float]:
     rates = {}
     for name, dtype in (("no", torch.float32), ("bf16", torch.bfloat16)):
         a = torch.randn(MATRIX, MATRIX, device=place).to(dtype)
-        seconds = statistics.median(_seconds_each(lambda: (a @ a)[0, 0].item(), 5))  # noqa: B023
+        seconds = median_seconds(lambda: (a @ a)[0, 0].item(), 5, WARMUP_STEPS)  # noqa: B023
         rates[name] = 2 * MATRIX**3 / seconds / 1e9
     return rates
 
@@ -106,7 +107,7 @@ def generate_bench(model: str, count: int = 1000, device: str = "auto") -> dict[
     loaded = time.perf_counter()
     generator.sample(count, seed=0)
     sampled = time.perf_counter()
-    one = statistics.median(_seconds_each(lambda: generator.sample(1, seed=0), 10))
+    one = median_seconds(lambda: generator.sample(1, seed=0), 10, WARMUP_STEPS)
     rate = count / (sampled - loaded)
     return {
         "load_s": loaded - started, "sample_s": sampled - loaded, "one_ms": 1000 * one,
@@ -134,14 +135,3 @@ def decoder_gflop(generator: FaceGenerator) -> float:
 
 def _share(images_per_s: float, gflop: float, peak: float) -> float:
     return images_per_s * gflop / peak
-
-
-def _seconds_each(call: Callable[[], object], times: int) -> list[float]:
-    for _ in range(WARMUP_STEPS):
-        call()
-    seconds = []
-    for _ in range(times):
-        started = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - started)
-    return seconds

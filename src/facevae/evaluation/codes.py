@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from facevae.data.dataset import FaceDataset
-from facevae.distributions import bits_per_dim
+from facevae.distributions import bits_per_dim, reparameterise
 from facevae.evaluation.pictures import figure, likeness, real_floors
 from facevae.evaluation.real import RealFaces, StageProgress, silent
 from facevae.generator import FaceGenerator
@@ -42,7 +42,7 @@ class Codes:
     def draws(self, seed: int) -> Tensor:
         """(N, D) one draw of each posterior."""
         noise = torch.randn(self.mean.shape, generator=torch.Generator().manual_seed(seed))
-        return self.mean + (0.5 * self.logvar).exp() * noise
+        return reparameterise(self.mean, self.logvar, noise)
 
 
 @torch.no_grad()
@@ -149,7 +149,7 @@ def _likeliest_std(model: FaceVAE, faces: FaceDataset, draw: torch.Generator) ->
     variances = []
     for x, attributes in eval_batches(model, faces):
         mean, logvar = model.encoder(x, attributes)
-        z = mean + (0.5 * logvar).exp() * torch.randn(mean.shape, generator=draw).to(mean.device)
+        z = reparameterise(mean, logvar, torch.randn(mean.shape, generator=draw).to(mean.device))
         variances.append((len(x), best_std(x, model.decoder(z, attributes)) ** 2))
     return float((sum(n * v for n, v in variances) / sum(n for n, _ in variances)) ** 0.5)
 

@@ -40,10 +40,10 @@ def speed_figures(generator: FaceGenerator, folder: str, photos: Photos) -> dict
     generator.sample(64)
 
     def milliseconds(call: Callable[[], object]) -> dict[str, Any]:
-        return figure(1000 * _seconds(call, TIMED_SINGLES), TIMED_SINGLES)
+        return figure(1000 * median_seconds(call, TIMED_SINGLES), TIMED_SINGLES)
 
-    sampling = _seconds(lambda: generator.sample(TIMED_FACES), 3)
-    encoding = _seconds(lambda: generator.encode(some), 3)
+    sampling = median_seconds(lambda: generator.sample(TIMED_FACES), 3)
+    encoding = median_seconds(lambda: generator.encode(some), 3)
     section: dict[str, Any] = {
         "samples_per_s": figure(TIMED_FACES / sampling, TIMED_FACES),
         "encode_per_s": figure(len(some) / encoding, len(some)),
@@ -66,8 +66,10 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores, {platform.system()}, torch {torch.__version__}"
 
 
-def _seconds(call: Callable[[], object], times: int) -> float:
-    """Median seconds of a call."""
+def median_seconds(call: Callable[[], object], times: int, untimed: int = 0) -> float:
+    """Median seconds of `times` calls, after `untimed` ones."""
+    for _ in range(untimed):
+        call()
     seconds = []
     for _ in range(times):
         started = time.perf_counter()
