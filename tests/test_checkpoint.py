@@ -104,7 +104,8 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"format_version": 99}, "format version 99"),
-        ({"prior": "flow"}, "no prior of kind 'flow'"),
+        ({"prior": "vine"}, "no prior of kind 'vine'"),
+        ({"prior": "flow"}, "damaged"),
         ({"model": {"size_px": 64}}, "damaged"),
         ({"model": {"size_pix": 64}}, "unknown field 'size_pix'"),
         ({"sha256": {"model": "0"}}, "is damaged"),

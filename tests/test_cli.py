@@ -123,6 +123,9 @@ def test_reconstruct_reports_each_photo_and_fails_if_one_did(astronaut: np.ndarr
         (["evaluate", "face46", "--data", "x", "--out", "y"], 1, "Did you mean 'face64'"),
         (["bench", "quality", "--data", "x", "--out", "y", "--methods", "pcaa"], 2, "Did you mean 'pca'"),
         (["reconstruct", "a.jpg", "--faces", "some"], 2, "largest or all"),
+        (["generate", "--guidance", "2"], 2, "needs a prior with controls"),
+        (["prior", "face64", ".", "--out", "x", "--kind", "flo"], 2, "normal, gmm, flow"),
+        (["prior", "face64", ".", "--out", "x", "--condition-on", "hat"], 2, "'hat' is not a control"),
         (["dance"], 2, "No such command"),
     ],
 )
@@ -142,6 +145,7 @@ def test_wrong_use_is_told_in_words(
         ["evaluate"],
         ["generate"],
         ["reconstruct"],
+        ["prior"],
         ["demo"],
         ["bench", "train"],
         ["bench", "quality"],

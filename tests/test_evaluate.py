@@ -95,6 +95,33 @@ def test_controls_are_asked_for_and_read_back(report: dict[str, Any]) -> None:
     assert ("age", "45.0") in asked
     assert ("gender", "male") in asked
     assert set(report["control"]["leakage"]) == {"age", "gender", "expression"}
+    distances = [report["control"][name] for name in ("frechet_unguided", "frechet_guided")]
+    assert [entry["count"] for entry in distances] == [SAMPLES, SAMPLES]
+    assert distances[0]["value"] != distances[1]["value"]
+
+
+def test_guidance_is_measured_and_stated(trained: Path, dataset: Path, tmp_path: Path) -> None:
+    from facevae.evaluation.labels import control_figures, guidance_figures, real_probes
+    from facevae.evaluation.real import load_real_faces
+    from facevae.generator import FaceGenerator
+    from facevae.metrics.extractor import FeatureExtractor
+    from facevae.refit import fit_prior
+
+    model = fit_prior(trained, dataset, tmp_path / "m", condition_on=["age"], steps=50, device="cpu")
+    generator, extractor = FaceGenerator.from_pretrained(model, device="cpu"), FeatureExtractor()
+    real = load_real_faces(dataset, 32, SAMPLES, 0, extractor)
+    unguided = extractor(generator.sample(SAMPLES, 0).photos)
+    own, strong = (guidance_figures(generator, real, extractor, unguided, 0, guidance=g) for g in (None, 3.0))
+    assert (own["guidance"], strong["guidance"]) == (1.0, 3.0)
+    assert own["frechet_unguided"] == strong["frechet_unguided"]
+    assert own["frechet_guided"]["value"] != strong["frechet_guided"]["value"]
+    probes = {"age": real_probes(real, 0)["age"]}
+    weak, firm = (
+        control_figures(generator, probes, real, extractor, 8, 0, guidance=g)[0]["rows"] for g in (1.0, 3.0)
+    )
+    assert weak != firm
+    with pytest.raises(ConfigError, match="needs a prior with controls"):
+        evaluate("face64", dataset, tmp_path / "out", samples=2, guidance=2.0, device="cpu")
 
 
 def test_page_and_sheets_are_written(report_folder: Path, report: dict[str, Any]) -> None:

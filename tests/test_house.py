@@ -17,13 +17,15 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "facevae"
 
 LAYERS = [
-    {"errors", "config", "attributes", "lazy", "figures"},
+    {"errors", "config", "upscaler_config", "attributes", "lazy", "figures"},
     {"images", "distributions", "layers", "schedules", "ema"},
-    {"model", "features", "losses", "discriminator", "prior", "metrics"},
+    {"model", "features", "losses", "discriminator", "flow", "flow_fit", "prior",
+     "upscaler", "metrics"},
     {"data", "files", "checkpoint", "provenance", "pages", "charts"},
-    {"train", "train_state", "run", "runlog", "run_page", "model_card", "validation", "generator", "output",
-     "bench", "evaluate", "evaluation", "evaluate_page", "evaluate_tiles", "evaluate_sections"},
-    {"cli", "cli_bench", "console", "demo", "__main__", "__init__"},
+    {"train", "train_state", "engine", "adversary", "run", "runlog", "run_page", "model_card", "validation",
+     "generator", "output", "refit", "train_upscaler", "upscaler_log", "bench", "evaluate", "evaluation",
+     "evaluate_page", "evaluate_tiles", "evaluate_sections"},
+    {"cli", "cli_bench", "cli_upscaler", "console", "demo", "__main__", "__init__"},
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

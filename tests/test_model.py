@@ -9,10 +9,11 @@ import torch
 
 from facevae.attributes import AGE, EXPRESSION, GENDER, Schema
 from facevae.config import SIZES_PX, ModelConfig, preset
+from facevae.discriminator import DiscriminatorHeads
 from facevae.distributions import gaussian_nll, kl_to_standard_normal
 from facevae.features import LITE0, LITE2, FrozenFeatures, FrozenNet, load_published, perceptual_distance
 from facevae.layers import ResidualBlock, Upsample
-from facevae.losses import free_bits, vae_loss
+from facevae.losses import adversarial_vae_loss, free_bits, see, vae_loss
 from facevae.model import FaceVAE, VAEOutput
 
 SCHEMA = Schema((AGE, GENDER, EXPRESSION))
@@ -70,7 +71,7 @@ def test_upsampling_starts_without_checkerboard() -> None:
 def test_loss_is_the_negative_elbo_per_pixel_value() -> None:
     _, config = preset("tiny", {"reconstruction": "mse", "pixel_scale": 0.3})
     x = smooth_faces()
-    output = VAEOutput(x * 0.9, torch.randn(4, 5), torch.randn(4, 5))
+    output = VAEOutput(x * 0.9, torch.randn(4, 5), torch.randn(4, 5), x[:0])
     terms = vae_loss(x, output, config, kl_weight=2.0, features=None)
     nll = gaussian_nll(x, output.reconstruction, 0.3).mean()
     kl = kl_to_standard_normal(output.mean, output.logvar).sum(dim=1).mean()
@@ -84,7 +85,7 @@ def test_every_likelihood_prefers_the_original(reconstruction: str) -> None:
     x = smooth_faces() * 0.8
     zeros = torch.zeros(4, 5)
     losses = [
-        float(vae_loss(x, VAEOutput(y, zeros, zeros), config, 0.0, None).total_loss)
+        float(vae_loss(x, VAEOutput(y, zeros, zeros, y[:0]), config, 0.0, None).total_loss)
         for y in (x, 0.9 * x, torch.zeros_like(x))
     ]
     assert losses == sorted(losses)
@@ -140,3 +141,76 @@ def test_perceptual_gradients_reach_the_reconstruction_and_no_weight(features: F
     assert math.isfinite(float(y.grad.abs().sum()))
     assert float(y.grad.abs().sum()) > 0
     assert all(p.grad is None for p in features.parameters())
+
+
+def test_style_starts_without_effect_and_then_moves_every_block() -> None:
+    torch.manual_seed(0)
+    decoder = FaceVAE(ModelConfig(size_px=32, latent_dim=8, width=32, style_width=16)).eval().decoder
+    z = torch.randn(2, 8)
+    plain = decoder(z)
+    for block in (block for stage in decoder.stages for block in stage):
+        torch.nn.init.normal_(block.conv_out.weight, std=0.1)
+    before = decoder(z)
+    for block in (block for stage in decoder.stages for block in stage):
+        torch.nn.init.normal_(block.style.weight, std=0.1)
+    after = decoder(z)
+    assert not torch.equal(plain, before)
+    assert not torch.equal(before, after)
+
+
+def test_detail_adds_nothing_at_first() -> None:
+    with_detail = FaceVAE(ModelConfig(size_px=32, latent_dim=8, width=32, detail_width=16)).eval()
+    without = FaceVAE(ModelConfig(size_px=32, latent_dim=8, width=32, detail_width=0)).eval()
+    shared = {name: with_detail.state_dict()[name] for name in without.state_dict()}
+    without.load_state_dict(shared)
+    z = torch.randn(2, 8)
+    assert torch.equal(with_detail.decoder(z), without.decoder(z))
+
+
+def test_models_of_before_a_field_are_read_as_they_were() -> None:
+    old = ModelConfig(size_px=32).to_json()
+    for name in ("style_width", "fine_blocks", "detail_width"):
+        del old[name]
+    read = ModelConfig.from_json(old)
+    assert (read.style_width, read.fine_blocks, read.detail_width) == (0, 0, 0)
+
+
+def test_samples_are_decoded_beside_the_faces_own_latents() -> None:
+    model = FaceVAE(ModelConfig(size_px=32, latent_dim=8, width=32, schema=SCHEMA)).eval()
+    x, z = smooth_faces(4, 32), torch.randn(2, 8)
+    attributes = torch.tensor([SCHEMA.encode({"age": 10.0 * i}) for i in range(4)])
+    output = model(x, torch.zeros(4, 8), attributes, z)
+    assert output.reconstruction.shape == (4, 3, 32, 32)
+    torch.testing.assert_close(output.sampled, model.decoder(z, attributes[:2]), atol=1e-5, rtol=1e-5)
+
+
+def test_gradient_through_the_thinned_convolutions_is_that_of_the_strided_ones() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    features = FrozenFeatures()
+    strided = FrozenFeatures()
+    for module in strided.modules():
+        if type(module).__name__ == "_ThinnedConv":
+            module.__class__ = torch.nn.Conv2d
+    gradients = []
+    for net in (features, strided):
+        x = smooth_faces(2).requires_grad_()
+        sum(tap.square().mean() for tap in net(x)).backward()
+        gradients.append(x.grad)
+    torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-4)
+
+
+def test_a_perfect_reconstruction_is_seen_as_its_face_whatever_the_augmentation() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    x, zeros = smooth_faces(4), torch.zeros(4, 5)
+    _, config = preset("small", {"adversary_weight": 1.0})
+    torch.manual_seed(0)
+    heads, features = DiscriminatorHeads().requires_grad_(False), FrozenFeatures()
+    perfect = VAEOutput(x, zeros, zeros, x.flip(0))
+    terms = adversarial_vae_loss(x, perfect, see(x, perfect, features, (1, 2)), config, 0.0, heads)
+    assert float(terms.perceptual_loss) == pytest.approx(0, abs=1e-5)
+    blurred = perfect._replace(reconstruction=torch.nn.functional.avg_pool2d(x, 5, 1, 2))
+    other = adversarial_vae_loss(x, blurred, see(x, blurred, features, (1, 2)), config, 0.0, heads)
+    assert float(other.perceptual_loss) > 0.05
+    assert float(other.adversarial_loss) != float(terms.adversarial_loss)
+    weighed = terms.reconstruction_loss / x[0].numel() + terms.adversarial_loss
+    assert float(terms.total_loss) == pytest.approx(float(weighed), abs=1e-3)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.mixture import GaussianMixture
 
-from facevae.errors import CheckpointError
+from facevae.errors import CheckpointError, ControlError
 from facevae.prior import GaussianMixturePrior, NormalPrior, Prior, load_prior
 
 
@@ -74,6 +74,13 @@ def test_too_few_latents_get_fewer_components() -> None:
     assert len(GaussianMixturePrior.fit(torch.randn(20, 4), 8).weights) == 2
 
 
+@pytest.mark.parametrize("prior", [NormalPrior(3), GaussianMixturePrior.from_moments(clusters())])
+def test_priors_without_controls_refuse_them(prior: Prior) -> None:
+    assert prior.schema.names == ()
+    with pytest.raises(ControlError, match=f"the {prior.kind} prior has no controls"):
+        prior.sample(torch.zeros(1, 3), torch.zeros(1), attributes=torch.ones(1, 3))
+
+
 def test_unknown_kind_is_refused() -> None:
-    with pytest.raises(CheckpointError, match="no prior of kind 'flow'"):
-        load_prior("flow", {})
+    with pytest.raises(CheckpointError, match="no prior of kind 'vine'"):
+        load_prior("vine", {})

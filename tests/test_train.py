@@ -19,14 +19,17 @@ from safetensors.torch import load_file
 from facevae.config import preset
 from facevae.data.dataset import FaceDataset
 from facevae.errors import CheckpointError, ConfigError, TrainingError
-from facevae.schedules import ema_decay, linear_warmup, warmup_cosine
+from facevae.run import LATENTS_FILE
+from facevae.schedules import ema_decay, linear_warmup, trapezium, warmup_cosine
 from facevae.train import fit, train
 from tests.conftest import blob_faces, labelled, write_dataset
 
 SHORT: dict[str, Any] = {
     "images": 640, "batch_size": 32, "log_images": 64, "checkpoint_images": 64, "checkpoint_minutes": None,
-    "kl_warmup_images": 100, "condition_on": ("age", "expression"),
+    "kl_warmup_images": 100, "condition_on": ("age", "expression"), "perceptual_weight": 0.5,
+    "adversary_weight": 0.3, "adversary_images": 320, "prior": "gmm",
 }  # fmt: skip
+"""Half of the images before the adversary is switched on, half after."""
 
 
 def command(dataset: Path, run: Path, *options: str) -> list[str]:
@@ -53,7 +56,7 @@ def weights(run: Path) -> dict[str, dict[str, torch.Tensor]]:
 
 def assert_identical(one: Path, other: Path) -> None:
     first, second = weights(one), weights(other)
-    assert first.keys() == second.keys() == {"model", "ema", "optimizer", "finished"}
+    assert first.keys() == second.keys() >= {"model", "ema", "optimizer", "finished"}
     for group, tensors in first.items():
         assert tensors.keys() == second[group].keys()
         for name, value in tensors.items():
@@ -110,6 +113,33 @@ def test_resume_after_sigkill_gives_identical_weights(
     assert logged == sorted(set(logged)), "rows logged twice or out of order"
 
 
+def test_the_adversary_freezes_the_encoder_and_moves_the_decoder(undisturbed: Path) -> None:
+    newest = sorted((undisturbed / "checkpoints").iterdir())[-2:]
+    before, after = (load_file(folder / "model.safetensors") for folder in newest)
+    moved = {name.split(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
+    assert moved == {"decoder"}
+    logged = [row for row in rows(undisturbed) if "total_loss" in row]
+    on = [row["discriminator_loss"] > 0 for row in logged]
+    assert on == [row["seen_images"] > SHORT["adversary_images"] for row in logged]
+    assert (undisturbed / LATENTS_FILE).is_file()
+
+
+def test_start_from_takes_over_what_fits_and_refuses_what_does_not(
+    dataset: Path, trained: Path, tmp_path: Path
+) -> None:
+    start = {
+        "start_from": str(trained), "images": 32, "learning_rate": 1e-9,
+        "condition_on": ("age", "gender", "expression"),
+    }  # fmt: skip
+    train(dataset, tmp_path / "run", "tiny", {**start, "style_width": 0}, device="cpu")
+    old, new = weights(trained)["finished"], weights(tmp_path / "run")["finished"]
+    assert new.keys() < old.keys()
+    for name, value in new.items():
+        torch.testing.assert_close(value, old[name], atol=1e-4, rtol=0)
+    with pytest.raises(ConfigError, match="weights find their place"):
+        train(dataset, tmp_path / "other", "tiny", {**start, "width": 48, "latent_dim": 8}, device="cpu")
+
+
 def test_a_damaged_checkpoint_costs_only_its_images(dataset: Path, undisturbed: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     subprocess.run(command(dataset, run), check=True, capture_output=True)
@@ -145,10 +175,11 @@ def test_two_processes_give_the_weights_of_one(dataset: Path, tmp_path: Path) ->
     launch = "-m accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no"
     launcher = [sys.executable, *launch.split(), "--dynamo_backend", "no", "-m", "facevae"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    options = command(dataset, run, "--set", "precision=fp32")[3:]
+    alike = ("--set", "precision=fp32", "--set", "adversary_weight=0")  # its heads see statistics of a batch
+    options = command(dataset, run, *alike)[3:]
     subprocess.run([*launcher, *options], check=True, capture_output=True, env=environment)
     alone = tmp_path / "alone"
-    subprocess.run(command(dataset, alone, "--set", "precision=fp32"), check=True, capture_output=True)
+    subprocess.run(command(dataset, alone, *alike), check=True, capture_output=True)
     one, two = weights(alone)["model"], weights(run)["model"]
     for name, value in one.items():
         # Sums over the batch are taken in another order; AdamW turns that into at most this much.
@@ -237,6 +268,9 @@ def test_learning_rate_warms_up_and_ends_at_zero() -> None:
     assert rates[2:] == sorted(rates[2:], reverse=True)
     assert rates[-1] == pytest.approx(0)
     assert linear_warmup(50, 100) == 0.5
+    assert [trapezium(seen, 1000) for seen in (0, 5, 10, 800, 900, 1000)] == pytest.approx(
+        [0, 0.5, 1, 1, 0.5, 0]
+    )
     assert linear_warmup(0, 0) == 1
 
 

@@ -28,6 +28,7 @@ __all__ = attach(
         "TrainConfig": "facevae.config",
         "TrainingError": "facevae.errors",
         "evaluate": "facevae.evaluate",
+        "fit_prior": "facevae.refit",
         "preset": "facevae.config",
         "train": "facevae.train",
     },

@@ -71,7 +71,8 @@ def save_model(
         }
         save_file(prior_tensors, temporary / "prior.safetensors")
         config = {
-            "format_version": FORMAT_VERSION, "model": model.config.to_json(), "prior": prior.kind, **extra,
+            "format_version": FORMAT_VERSION, "model": model.config.to_json(), "prior": prior.kind,
+            "prior_settings": prior.settings(), **extra,
             "sha256": {name: sha256_file(temporary / f"{name}.safetensors") for name in ("model", "prior")},
         }  # fmt: skip
         write_json(temporary / "config.json", config)
@@ -101,7 +102,8 @@ def load_model(folder: Path) -> tuple[FaceVAE, Prior, dict[str, Any]]:
             model = FaceVAE(ModelConfig.from_json(config["model"]))
         weights = {name: value.float() for name, value in read_tensors(folder / "model.safetensors").items()}
         model.load_state_dict(weights, assign=True)
-        prior = load_prior(config["prior"], read_tensors(folder / "prior.safetensors"))
+        prior_tensors = read_tensors(folder / "prior.safetensors")
+        prior = load_prior(config["prior"], prior_tensors, config.get("prior_settings"))
     except (KeyError, TypeError, RuntimeError, AttributeError) as error:
         raise CheckpointError(f"{folder} is damaged or was not written by facevae: {error}") from error
     return model.eval().requires_grad_(False), prior, config

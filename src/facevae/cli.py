@@ -38,6 +38,13 @@ ExpressionOption = Annotated[
     str | None, typer.Option("--expression", help="neutral, happy, sad ...; for models with this control.")
 ]
 
+GuidanceOption = Annotated[
+    float | None,
+    typer.Option(
+        "--guidance", help="Above 1 the controls of the prior show more clearly. Default: the model's."
+    ),
+]
+
 
 @app.command()
 def prepare(
@@ -151,6 +158,36 @@ def train(
 
 
 @app.command()
+def prior(
+    model: Annotated[str, typer.Argument(help="A shipped model, a folder that `train` wrote, or a Hub id.")],
+    data: Annotated[Path, typer.Argument(help="The prepared dataset (or photos) to fit the prior to.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the model with its new prior.")],
+    kind: Annotated[str, typer.Option("--kind", help="flow, gmm or normal (docs/prior.md).")] = "flow",
+    condition_on: Annotated[
+        str, typer.Option("--condition-on", help="Controls of a flow, such as age,gender,expression.")
+    ] = "",
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="Optimiser steps of a flow. Default: the model's, 6000.")
+    ] = None,
+    guidance: Annotated[
+        float, typer.Option("--guidance", help="Kept in the model; above 1 its controls show more clearly.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", help="Decides weights, order and noise.")] = 0,
+    device: DeviceOption = "auto",
+) -> None:
+    """Fit another prior to a finished model, without training the model again."""
+    from facevae.config import parse_settings
+    from facevae.refit import fit_prior
+
+    chosen = parse_settings([f"prior={kind}", f"prior_condition_on={condition_on}"])
+    names = chosen["prior_condition_on"]
+    with counting("steps") as bar:
+        fit_prior(model, data, out, chosen["prior"], names, steps, guidance, seed, device,
+                  lambda step, total, _: bar(step, total))  # fmt: skip
+    say(f"The model is in {out}. Make faces with: facevae generate --model {out}")
+
+
+@app.command()
 def generate(
     out: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("faces"),
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many faces.")] = 16,
@@ -162,6 +199,7 @@ def generate(
     age: AgeOption = None,
     gender: GenderOption = None,
     expression: ExpressionOption = None,
+    guidance: GuidanceOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """New faces: 00000.png ..., grid.png, latents.npy, faces.jsonl."""
@@ -173,8 +211,9 @@ def generate(
     controls = {control: value for control, value in given.items() if value is not None}
     start = secrets.randbelow(2**31) if seed is None else seed
     with counting("faces") as progress:
-        samples = generator.sample(count, start, controls, truncation, progress)
-    write_samples(out, samples, generator.name, truncation, controls)
+        samples = generator.sample(count, start, controls, truncation, guidance, progress)
+    used = generator.guidance_used(guidance) if generator.prior.schema.names else None
+    write_samples(out, samples, generator.name, truncation, controls, used)
     say(f"{count} faces in {out} (seed {start}); see {out / 'grid.png'}")
 
 
@@ -228,13 +267,16 @@ def evaluate(
         Path | None,
         typer.Option("--inception-weights", help="Adds the classic FID and KID (docs/evaluate.md)."),
     ] = None,
+    guidance: GuidanceOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Measure a model: quality, diversity, honesty, latents, control, fairness and speed, in one report."""
     from facevae.evaluate import evaluate as job
 
     with stages() as progress:
-        page = job(model, data, out, samples, seed, against or (), inception_weights, device, progress)
+        page = job(
+            model, data, out, samples, seed, against or (), inception_weights, device, guidance, progress
+        )
     say(f"Open {page}")
 
 

@@ -28,6 +28,14 @@ class ModelConfig:
     """Channels at the coarsest stage (4 x 4); finer stages take a fixed share. A multiple of 16."""
     blocks: int = 1
     """Residual blocks per stage, in the encoder and in the decoder."""
+    style_width: int = 256
+    """Width of the mapped latent that scales and shifts every block of the decoder. 0: the latent enters at
+    the decoder's start alone."""
+    fine_blocks: int = 1
+    """Residual blocks that the decoder has besides at its finest stage, where texture is made."""
+    detail_width: int = 16
+    """Channels of the decoder's block at full size. 0: a pixel-shuffle from half the size has the last word,
+    which leaves cross-hatching. A multiple of 16."""
     schema: Schema = field(default_factory=Schema)
     """Attributes that encoder and decoder are conditioned on; empty for an unconditional VAE."""
 
@@ -36,6 +44,10 @@ class ModelConfig:
         _check(1 <= self.latent_dim <= 4096, "latent_dim", self.latent_dim, "1 to 4096")
         _check(self.width >= 16 and self.width % 16 == 0, "width", self.width, "a positive multiple of 16")
         _check(1 <= self.blocks <= 16, "blocks", self.blocks, "1 to 16")
+        _check(0 <= self.style_width <= 4096, "style_width", self.style_width, "0 to 4096")
+        _check(0 <= self.fine_blocks <= 16, "fine_blocks", self.fine_blocks, "0 to 16")
+        _check(self.detail_width >= 0 and self.detail_width % 16 == 0, "detail_width", self.detail_width,
+               "0 or a multiple of 16")  # fmt: skip
 
     @property
     def stage_widths(self) -> tuple[int, ...]:
@@ -51,7 +63,7 @@ class ModelConfig:
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> ModelConfig:
-        values = dict(values)
+        values = {"style_width": 0, "fine_blocks": 0, "detail_width": 0, **values}  # as before the fields
         schema = Schema.from_json(values.pop("attributes", ()))
         return ModelConfig(**_known(values, ModelConfig), schema=schema)
 
@@ -98,6 +110,20 @@ class TrainConfig:
     """Gradients longer than this are shortened to it. None: never."""
     ema_images: int = 20_000
     """Half-life of the averaged weights, in images; the average is what the finished model holds."""
+    start_from: str | None = None
+    """A trained model, by name or folder, whose weights the run begins with, where names and shapes agree."""
+    adversary_weight: float = 0.0
+    """Nats per pixel value for one unit of the adversary's verdict on the made faces; 0: no adversary."""
+    adversary_images: int = 300_000
+    """The adversary is switched on after so many images, once reconstructions have shape."""
+    adversary_samples: Literal["prior", "normal", "none"] = "prior"
+    """What it sees besides reconstructions: as many samples from the learned prior, or from N(0, I)."""
+    freeze_encoder: bool = True
+    """The encoder stays as it is once the adversary is on, so that the prior fitted to it stays true."""
+    adversary_learning_rate: float = 1e-3
+    """Rate of the adversary's heads."""
+    decoder_learning_rate: float = 4e-4
+    """Rate of AdamW once the adversary is on: constant, then down to 0 over the last fifth of the images."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """bf16 autocast where the machine has it (2.1 times the speed on two cores), else fp32."""
     cache_gb: float = 4.0
@@ -110,26 +136,51 @@ class TrainConfig:
     """Checkpoints kept; older ones are deleted once a newer one is complete."""
     log_images: int = 3_200
     """A line in metrics.jsonl and TensorBoard every so many images."""
-    prior: Literal["normal", "gmm"] = "gmm"
+    prior: Literal["normal", "gmm", "flow"] = "gmm"
     """Prior that samples are drawn from, fitted to the training latents at the end."""
     gmm_components: int = 8
     """Components of the Gaussian mixture, each with a full covariance."""
+    prior_condition_on: tuple[str, ...] = ()
+    """Attributes the flow is given: age, gender, expression, smile, yaw. The autoencoder need not
+    know them."""
+    flow_steps: int = 6000
+    """Optimiser steps of the flow, 512 latents each."""
+    flow_width: int = 512
+    """Width of the flow's residual MLP."""
+    flow_blocks: int = 4
+    """Residual blocks of the flow's MLP."""
 
     def __post_init__(self) -> None:
         _check((self.images is None) != (self.minutes is None), "images and minutes",
                (self.images, self.minutes), "exactly one of them")  # fmt: skip
         for name in ("images", "batch_size", "log_images", "checkpoint_images", "keep_checkpoints",
-                     "gmm_components", "ema_images"):  # fmt: skip
+                     "gmm_components", "flow_steps", "flow_width", "flow_blocks", "ema_images"):  # fmt: skip
             value = getattr(self, name)
             _check(value is None or value >= 1, name, value, "1 or more")
-        for name in ("minutes", "pixel_scale", "learning_rate", "clip_norm", "checkpoint_minutes"):
+        for name in ("minutes", "pixel_scale", "learning_rate", "clip_norm", "checkpoint_minutes",
+                     "adversary_learning_rate", "decoder_learning_rate"):  # fmt: skip
             value = getattr(self, name)
             _check(value is None or value > 0, name, value, "more than 0")
         for name in ("perceptual_weight", "beta", "kl_warmup_images", "free_bits_nats", "warmup_images",
-                     "weight_decay", "cache_gb"):  # fmt: skip
+                     "weight_decay", "cache_gb", "adversary_weight", "adversary_images"):  # fmt: skip
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _check(0 <= self.attribute_dropout <= 1, "attribute_dropout", self.attribute_dropout, "0 to 1")
+        _check(
+            not self.adversary_weight or self.perceptual_weight > 0,
+            "perceptual_weight",
+            self.perceptual_weight,
+            "more than 0 with an adversary: both look through the same network",
+        )
+        _check(
+            not self.adversary_weight or self.freeze_encoder or self.adversary_samples != "prior",
+            "adversary_samples",
+            self.adversary_samples,
+            "normal or none while the encoder is trained: a learned prior would no longer fit it",
+        )
         Schema.from_names(self.condition_on)
+        Schema.from_names(self.prior_condition_on)
+        _check(not self.prior_condition_on or self.prior == "flow", "prior_condition_on",
+               self.prior_condition_on, "nothing, or prior=flow")  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _names(TrainConfig)}
@@ -137,12 +188,13 @@ class TrainConfig:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> TrainConfig:
         values = _known(values, TrainConfig)
-        return TrainConfig(**{**values, "condition_on": tuple(values.get("condition_on", ()))})
+        names = {name: tuple(values.get(name, ())) for name in ("condition_on", "prior_condition_on")}
+        return TrainConfig(**{**values, **names})
 
 
 PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "tiny": (
-        {"size_px": 32, "latent_dim": 32, "width": 32},
+        {"size_px": 32, "latent_dim": 32, "width": 32, "style_width": 32},
         {"images": 2_000, "batch_size": 32, "perceptual_weight": 0.0, "prior": "normal", "log_images": 320,
          "kl_warmup_images": 500, "warmup_images": 200, "ema_images": 500, "learning_rate": 2e-3},
     ),

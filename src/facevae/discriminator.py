@@ -13,25 +13,42 @@ from facevae.features import FrozenFeatures
 
 HEAD_CHANNELS = 64
 TAP_CHANNELS = (16, 24, 40, 112)
+TAP_STRIDES = (2, 1, 1, 1)
+"""Of each head: the finest tap has as many places as the other three together three times over, and a head
+that looks at every one of them costs as much as the decoder."""
+
+
+class DiscriminatorHeads(nn.Module):
+    """One spectral-normalised head per depth.
+
+    taps: what FrozenFeatures of EfficientNet-Lite0 returns. Returns per depth (B, 1, H_l, W_l) float32
+    logits; positive means real. Source: Sauer et al. 2021 (Projected GANs converge faster), without their
+    random channel mixing; spectral normalisation of Miyato et al. 2018.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depths = nn.ModuleList(map(_head, TAP_CHANNELS, TAP_STRIDES))
+
+    def forward(self, taps: Sequence[Tensor]) -> list[Tensor]:
+        return [head(tap).float() for head, tap in zip(self.depths, taps, strict=True)]
 
 
 class FeatureDiscriminator(nn.Module):
-    """Spectral-normalised heads on four depths of a frozen EfficientNet-Lite0.
+    """The heads on a frozen EfficientNet-Lite0.
 
-    x: (B, 3, H, W) float in -1..1. Returns per depth (B, 1, H_l, W_l) float32 logits; positive means real.
-    Only the heads are trained; gradients flow through the frozen network to x.
-    Source: Sauer et al. 2021 (Projected GANs converge faster), without their random channel mixing; spectral
-    normalisation of Miyato et al. 2018.
+    x: (B, 3, H, W) float in -1..1. Returns the heads' logits. Only the heads are trained; gradients flow
+    through the frozen network to x.
     """
 
     def __init__(self, features: FrozenFeatures) -> None:
         super().__init__()
         self.features = features
-        self.heads = nn.ModuleList(_head(channels) for channels in TAP_CHANNELS)
+        self.heads = DiscriminatorHeads()
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        taps = self.features(x)
-        return [head(tap).float() for head, tap in zip(self.heads, taps, strict=True)]
+        logits: list[Tensor] = self.heads(self.features(x))
+        return logits
 
 
 def discriminator_hinge_loss(real_logits: Sequence[Tensor], fake_logits: Sequence[Tensor]) -> Tensor:
@@ -87,12 +104,12 @@ def _shifted(x: Tensor, down_px: Tensor, right_px: Tensor) -> Tensor:
     return torch.stack(shifted)
 
 
-def _head(channels: int) -> nn.Sequential:
+def _head(channels: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
         spectral_norm(nn.Conv2d(channels, HEAD_CHANNELS, 1)),
         nn.BatchNorm2d(HEAD_CHANNELS),
         nn.LeakyReLU(0.2),
-        spectral_norm(nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, 3, padding=1)),
+        spectral_norm(nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, 3, stride, padding=1)),
         nn.BatchNorm2d(HEAD_CHANNELS),
         nn.LeakyReLU(0.2),
         spectral_norm(nn.Conv2d(HEAD_CHANNELS, 1, 1)),

@@ -12,6 +12,7 @@ import numpy as np
 
 import facevae
 from facevae.checkpoint import read_json, sha256_file, write_json
+from facevae.engine import keep_freed_memory
 from facevae.errors import ConfigError
 from facevae.evaluate_page import write_report_page
 from facevae.evaluation.classic import classic_figures
@@ -24,6 +25,7 @@ from facevae.evaluation.labels import (
     control_figures,
     disentanglement_figures,
     fairness_figures,
+    guidance_figures,
     probe_facts,
     real_probes,
 )
@@ -37,7 +39,6 @@ from facevae.layers import parameter_count
 from facevae.metrics.extractor import FeatureExtractor
 from facevae.metrics.reconstruction import psnr_db
 from facevae.run import prepared
-from facevae.train import keep_freed_memory
 
 TRUNCATIONS = (1.0, 0.8, 0.6)
 LABELLED_FACES = 4000
@@ -53,14 +54,16 @@ def evaluate(
     against: Sequence[str | Path] = (),
     inception_weights: str | Path | None = None,
     device: str = "auto",
+    guidance: float | None = None,
     progress: StageProgress = silent,
 ) -> Path:
     """Measure `model` on the faces of `data`; returns `out`/report.html, beside report.json and sheets/.
 
     model: a shipped name, a folder or a Hub id. data: a prepared dataset, or photos (prepared first).
     against: other reports (folders or report.json) shown beside this one; ConfigError when they were not
-    measured alike. inception_weights: the file that adds the classic FID and KID. Deterministic for a seed on
-    one machine, but for the section 'speed'. Raises any FaceVAEError.
+    measured alike. inception_weights: the file that adds the classic FID and KID. guidance: what controls are
+    asked with; the model's own unless given. Deterministic for a seed on one machine, but for the section
+    'speed'. Raises any FaceVAEError.
     """
     if samples < 2:
         raise ConfigError(f"samples must be 2 or more, got {samples}; 5,000 make figures that mean something")
@@ -68,6 +71,7 @@ def evaluate(
     keep_freed_memory()
     folder = find_model(model)
     generator = FaceGenerator.from_pretrained(model, device)
+    generator.guidance_used(guidance)
     extractor = FeatureExtractor(generator.device)
     data = prepared(Path(data))
     others = [(Path(path), read_other_report(Path(path))) for path in against]
@@ -80,7 +84,7 @@ def evaluate(
     }
     report["against"] = [comparison_row(report, other, path) for path, other in others]
     report |= measure(
-        generator, folder, data, real, extractor, out, samples, seed, inception_weights, progress
+        generator, folder, data, real, extractor, out, samples, seed, inception_weights, guidance, progress
     )
     report["made"] = {
         "date": datetime.date.today().isoformat(), "facevae_version": facevae.__version__,
@@ -101,6 +105,7 @@ def measure(
     samples: int,
     seed: int,
     inception_weights: str | Path | None,
+    guidance: float | None,
     progress: StageProgress,
 ) -> dict[str, Any]:
     """Every section of figures, and the sheets in `out`/sheets."""
@@ -122,7 +127,10 @@ def measure(
     progress("probes of labelled faces", 1, 1)
     report["probes"] = probe_facts(probes)
     report["control"], controlled = control_figures(
-        generator, probes, real, extractor, min(samples, CONTROL_FACES), seed, progress
+        generator, probes, real, extractor, min(samples, CONTROL_FACES), seed, progress, guidance
+    )
+    report["control"] |= guidance_figures(
+        generator, real, extractor, judged.features, seed, progress, guidance
     )
     report["balance"] = balance_figures(judged.features, probes, real)
     known = encode_split(generator, data, "train", LABELLED_FACES, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from facevae.attributes import Schema, Value
 from facevae.checkpoint import load_model
-from facevae.errors import CheckpointError, ConfigError, DataError, did_you_mean
+from facevae.errors import CheckpointError, ConfigError, ControlError, DataError, did_you_mean
 from facevae.images import Photos, to_photos, to_tensor
 from facevae.layers import place
 from facevae.metrics.reconstruction import psnr_db, ssim
@@ -92,61 +93,78 @@ class FaceGenerator:
 
     @property
     def schema(self) -> Schema:
-        """The controls that this model has."""
-        return self.model.config.schema
+        """The controls that this model has: those of its autoencoder, then those that its prior adds."""
+        own = self.model.config.schema
+        added = (attribute for attribute in self.prior.schema.attributes if attribute.name not in own.names)
+        return Schema((*own.attributes, *added))
 
     def sample(
         self,
         count: int,
         seed: int = 0,
-        controls: Controls | None = None,
+        controls: Controls | Sequence[Controls] | None = None,
         truncation: float = 1.0,
+        guidance: float | None = None,
         progress: Progress | None = None,
     ) -> Samples:
         """`count` new faces. Face i is decided by seed + i alone, on one machine and in one batch size.
 
-        controls: values of the model's controls, such as {'age': 60}; ControlError for one it lacks.
+        controls: values of the model's controls, such as {'age': 60}, for all faces or one such for each;
+        each goes to the prior, the decoder or both, as they know it. ControlError for one that neither does.
         truncation: 0 < t <= 1; smaller is less diverse and more typical. ConfigError outside.
+        guidance: 0 or more; above 1 the prior shows its controls more clearly and varies less. None: the
+        model's own. ConfigError when given to a model whose prior has no controls.
         progress: called with (faces done, faces in all) after each batch.
         """
         if count < 1:
             raise ConfigError(f"count must be 1 or more, got {count}")
         if not 0 < truncation <= 1:
             raise ConfigError(f"truncation must be more than 0 and at most 1, got {truncation:g}")
+        rows, strength = self._rows(controls, count), self.guidance_used(guidance)
         seeds = [seed + index for index in range(count)]
         draws = [torch.Generator().manual_seed(one) for one in seeds]
         choice = torch.stack([torch.rand((), generator=draw) for draw in draws])  # (N,)
         noise = torch.stack([torch.randn(self.latent_dim, generator=draw) for draw in draws])  # (N, D)
-        latents = self.prior.sample(noise, choice, truncation).numpy()
-        return Samples(self.decode(latents, controls, progress), latents, seeds)
+        attributes = _encoded(self.prior.schema, rows)
+        latents = self.prior.sample(noise, choice, truncation, attributes, strength).numpy()
+        return Samples(self.decode(latents, rows, progress), latents, seeds)
 
-    def encode(self, photos: Photos, controls: Controls | None = None) -> Latents:
+    def encode(self, photos: Photos, controls: Controls | Sequence[Controls] | None = None) -> Latents:
         """Posterior means of aligned faces: (N, H, W, 3) uint8 at the model's size to (N, D).
 
         Raises DataError for another shape or type.
         """
         self._check_photos(photos)
+        attributes = self._attributes(controls, len(photos))
         parts = []
         with torch.no_grad():
             for start in range(0, len(photos), DECODE_BATCH):
                 x = to_tensor(photos[start : start + DECODE_BATCH]).to(self.device)
-                mean, _ = self.model.encoder(x, self._attributes(controls, len(x)))
+                mean, _ = self.model.encoder(x, _slice(attributes, start))
                 parts.append(mean.cpu().numpy())
         return np.concatenate(parts)
 
     def decode(
-        self, latents: Latents, controls: Controls | None = None, progress: Progress | None = None
+        self,
+        latents: Latents,
+        controls: Controls | Sequence[Controls] | None = None,
+        progress: Progress | None = None,
     ) -> Photos:
-        """(N, D) latents to (N, H, W, 3) uint8 faces. Raises DataError for another width."""
+        """(N, D) latents to (N, H, W, 3) uint8 faces. Raises DataError for another width.
+
+        controls, for all or for each, reach the decoder of a conditional autoencoder; those that the prior
+        alone knows are in the latents already and change nothing here.
+        """
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             raise DataError(
                 f"latents must be of shape (N, {self.latent_dim}) for this model, got {latents.shape}"
             )
+        attributes = self._attributes(controls, len(latents))
         parts = []
         with torch.no_grad():
             for start in range(0, len(latents), DECODE_BATCH):
                 z = torch.from_numpy(latents[start : start + DECODE_BATCH]).to(self.device)
-                parts.append(to_photos(self.model.decoder(z, self._attributes(controls, len(z)))))
+                parts.append(to_photos(self.model.decoder(z, _slice(attributes, start))))
                 if progress:
                     progress(start + len(z), len(latents))
         return np.concatenate(parts)
@@ -176,6 +194,19 @@ class FaceGenerator:
             [slerp(stops[leg], stops[leg + 1], t - leg) for leg, t in zip(legs, places, strict=True)]
         )
 
+    def guidance_used(self, guidance: float | None = None) -> float:
+        """The guidance itself, or the model's own for None. Raises ConfigError as `sample` does."""
+        if guidance is None:
+            return self.prior.default_guidance
+        if not (math.isfinite(guidance) and guidance >= 0):
+            raise ConfigError(f"guidance must be a number of 0 or more, got {guidance:g}")
+        if not self.prior.schema.names:
+            raise ConfigError(
+                f"guidance needs a prior with controls, and this model's {self.prior.kind} prior has none. "
+                "Fit one with: facevae prior MODEL DATA --out NEW --condition-on age,gender,expression"
+            )
+        return guidance
+
     @cached_property
     def _detector(self) -> FaceDetector:
         from facevae.data.detect import FaceDetector
@@ -192,12 +223,19 @@ class FaceGenerator:
             for parts in zip(found, aligned, decoded, latents, psnrs, ssims, strict=True)
         ]
 
-    def _attributes(self, controls: Controls | None, count: int) -> Tensor | None:
-        self.schema.check(controls or {})
-        if not self.schema.width:
-            return None
-        row = torch.tensor(self.schema.encode(controls or {}), dtype=torch.float32, device=self.device)
-        return row.expand(count, -1)  # (N, A)
+    def _rows(self, controls: Controls | Sequence[Controls] | None, count: int) -> list[Controls]:
+        """The controls of each face, checked."""
+        rows = [controls or {}] if controls is None or isinstance(controls, Mapping) else list(controls)
+        for row in rows:
+            self.schema.check(row)
+        if len(rows) not in (1, count):
+            raise ControlError(f"controls must be one mapping or one per face: {count}, got {len(rows)}")
+        return rows * (count // len(rows))
+
+    def _attributes(self, controls: Controls | Sequence[Controls] | None, count: int) -> Tensor | None:
+        """(N, A) as the autoencoder is given them; None when it is unconditional."""
+        attributes = _encoded(self.model.config.schema, self._rows(controls, count))
+        return None if attributes is None else attributes.to(self.device)
 
     def _check_photos(self, photos: Photos) -> None:
         shape = (self.size_px, self.size_px, 3)
@@ -206,6 +244,15 @@ class FaceGenerator:
                 f"faces must be uint8 of shape (N, {', '.join(map(str, shape))}) for this model, got "
                 f"{photos.dtype} {photos.shape}. Use reconstruct() for a photo: it finds and aligns the face."
             )
+
+
+def _encoded(schema: Schema, rows: Sequence[Controls]) -> Tensor | None:
+    """(N, A) float32, None for an empty schema."""
+    return torch.tensor([schema.encode(row) for row in rows]) if schema.width else None
+
+
+def _slice(attributes: Tensor | None, start: int) -> Tensor | None:
+    return None if attributes is None else attributes[start : start + DECODE_BATCH]
 
 
 def slerp(a: Latents, b: Latents, t: float) -> Latents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -15,11 +16,13 @@ GROUP_CHANNELS = 16
 class ResidualBlock(nn.Module):
     """x + conv(silu(norm(conv(silu(norm(x)))))), same shape out as in; starts as the identity.
 
-    x: (B, C, H, W) float, C a multiple of 16. Source: He et al. 2016, pre-activation form, with the
-    group normalisation of Wu and He 2018 (no batch statistics, so a face's code never depends on its batch).
+    x: (B, C, H, W) float, C a multiple of 16. style: (B, style_width), or None with style_width 0: it scales
+    and shifts what each of the two normalisations gives, and starts without effect. Source: He et al. 2016,
+    pre-activation form, with the group normalisation of Wu and He 2018 (no batch statistics, so a face's code
+    never depends on its batch); adaptive normalisation of Dhariwal and Nichol 2021, equation 7.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, style_width: int = 0) -> None:
         super().__init__()
         self.norm_in = group_norm(channels)
         self.conv_in = nn.Conv2d(channels, channels, 3, padding=1)
@@ -27,11 +30,22 @@ class ResidualBlock(nn.Module):
         self.conv_out = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.conv_out.weight)
         nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
+        self.style = nn.Linear(style_width, 4 * channels) if style_width else None
+        if self.style is not None:
+            nn.init.zeros_(self.style.weight)
+            nn.init.zeros_(self.style.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        h = self.conv_in(F.silu(self.norm_in(x)))
-        out: Tensor = x + self.conv_out(F.silu(self.norm_out(h)))
+    def forward(self, x: Tensor, style: Tensor | None = None) -> Tensor:
+        moves: Sequence[Tensor | None] = (None,) * 4
+        if self.style is not None and style is not None:
+            moves = self.style(style)[:, :, None, None].chunk(4, dim=1)  # (B, C, 1, 1) each
+        h = self.conv_in(F.silu(_moved(self.norm_in(x), *moves[:2])))
+        out: Tensor = x + self.conv_out(F.silu(_moved(self.norm_out(h), *moves[2:])))
         return out
+
+
+def _moved(h: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
+    return h if scale is None or shift is None else h * (1 + scale) + shift
 
 
 class Upsample(nn.Module):

@@ -8,18 +8,21 @@ import torch
 from torch import Tensor
 
 from facevae.config import TrainConfig
+from facevae.discriminator import DiscriminatorHeads, adversarial_loss, augment_differentiably
 from facevae.distributions import bernoulli_nll, gaussian_nll, kl_to_standard_normal, laplace_nll
-from facevae.features import FrozenFeatures, perceptual_distance
+from facevae.features import FrozenFeatures, perceptual_distance, tap_distance
 from facevae.model import VAEOutput
 
 
 class LossTerms(NamedTuple):
-    """Means over the batch, float32 scalars."""
+    """Means over the batch, float32 scalars; 0 for terms that are not in use."""
 
     total_loss: Tensor  # nats per pixel value: what is differentiated
     reconstruction_loss: Tensor  # nats per image, negative log-likelihood of the pixels
     perceptual_loss: Tensor  # unitless distance, before its weight
     kl_loss: Tensor  # nats per image, before beta and free bits
+    adversarial_loss: Tensor  # minus the mean logit of the made faces, before its weight
+    discriminator_loss: Tensor  # hinge loss of the adversary itself: 2 when it cannot tell, 0 when it has won
 
 
 def reconstruction_nll(x: Tensor, reconstruction: Tensor, config: TrainConfig) -> Tensor:
@@ -48,15 +51,67 @@ def vae_loss(
     perceptual term. Source: Kingma and Welling 2014, equation 7; the perceptual term is added to the
     likelihood's (Larsen et al. 2016 do so with a learned net).
     """
-    dims = x[0].numel()
-    reconstruction_loss = reconstruction_nll(x, output.reconstruction, config).mean()
-    kl_per_dim = kl_to_standard_normal(output.mean, output.logvar)  # (B, D)
     perceptual_loss = torch.zeros((), device=x.device)
     if features is not None:
         perceptual_loss = perceptual_distance(features, x, output.reconstruction).mean()
+    return _terms(x, output, config, kl_weight, perceptual_loss)
+
+
+class Seen(NamedTuple):
+    """What the frozen network sees in one step: a list of (N, C_l, H_l, W_l) activations each."""
+
+    real: list[Tensor]  # of the B real faces, no gradient
+    made: list[Tensor]  # of B reconstructions and S samples
+
+
+def see(x: Tensor, output: VAEOutput, features: FrozenFeatures, seeds: tuple[int, int]) -> Seen:
+    """Real faces, reconstructions and samples, augmented, through the frozen network once.
+
+    A face and its reconstruction are augmented alike, so that the perceptual term may compare them too:
+    one pass serves both terms. seeds: for these pairs and for the samples; random by them alone.
+    """
+    pairs, alone = seeds
+    with torch.no_grad():
+        real = features(augment_differentiably(x, torch.Generator().manual_seed(pairs)))
+    made = augment_differentiably(output.reconstruction, torch.Generator().manual_seed(pairs))
+    if len(output.sampled):
+        sampled = augment_differentiably(output.sampled, torch.Generator().manual_seed(alone))
+        made = torch.cat([made, sampled])  # (B + S, 3, H, W)
+    return Seen(real, features(made.contiguous(memory_format=torch.channels_last)))
+
+
+def adversarial_vae_loss(
+    x: Tensor,
+    output: VAEOutput,
+    seen: Seen,
+    config: TrainConfig,
+    kl_weight: float,
+    heads: DiscriminatorHeads,
+) -> LossTerms:
+    """`vae_loss` plus the adversary's term on reconstructions and samples, alike in weight per face.
+
+    The perceptual distance is that of the augmented pairs.
+    """
+    count = len(x)
+    perceptual_loss = tap_distance(seen.real, [tap[:count] for tap in seen.made]).mean()
+    terms = _terms(x, output, config, kl_weight, perceptual_loss)
+    verdict = adversarial_loss(heads(seen.made))
+    total_loss = terms.total_loss + config.adversary_weight * verdict
+    return terms._replace(total_loss=total_loss, adversarial_loss=verdict)
+
+
+def _terms(
+    x: Tensor, output: VAEOutput, config: TrainConfig, kl_weight: float, perceptual_loss: Tensor
+) -> LossTerms:
+    dims = x[0].numel()
+    reconstruction_loss = reconstruction_nll(x, output.reconstruction, config).mean()
+    kl_per_dim = kl_to_standard_normal(output.mean, output.logvar)  # (B, D)
     total_loss = (
         reconstruction_loss / dims
         + config.perceptual_weight * perceptual_loss
         + kl_weight * free_bits(kl_per_dim, config.free_bits_nats) / dims
     )
-    return LossTerms(total_loss, reconstruction_loss, perceptual_loss, kl_per_dim.sum(dim=1).mean())
+    none = torch.zeros((), device=x.device)
+    return LossTerms(
+        total_loss, reconstruction_loss, perceptual_loss, kl_per_dim.sum(dim=1).mean(), none, none
+    )

@@ -19,7 +19,7 @@ FIGURES = {
     "trained_seconds": ("time in training steps", "{:,} s"),
 }
 
-PRIORS = {"normal": "standard normal", "gmm": "Gaussian-mixture"}
+PRIORS = {"normal": "standard normal", "gmm": "Gaussian-mixture", "flow": "rectified-flow"}
 
 
 def model_card(
@@ -33,7 +33,7 @@ def model_card(
     """Markdown with the front matter that model hubs read."""
     shape = model.config
     millions = parameter_count(model) / 1e6
-    controls = ", ".join(shape.schema.names) or "none"
+    controls = ", ".join(dict.fromkeys((*shape.schema.names, *prior.schema.names))) or "none"
     rows = "\n".join(
         f"| {label} | {form.format(measured[key])} |"
         for key, (label, form) in FIGURES.items()

@@ -22,13 +22,20 @@ WRITE_THREADS = 4
 
 
 def write_samples(
-    out: Path, samples: Samples, model: str, truncation: float, controls: Mapping[str, Any] | None = None
+    out: Path,
+    samples: Samples,
+    model: str,
+    truncation: float,
+    controls: Mapping[str, Any] | None = None,
+    guidance: float | None = None,
 ) -> None:
     """Write 00000.png ..., grid.png, latents.npy and faces.jsonl (one line per face) into `out`.
 
-    Line i names its file, seed, controls, and its latent: row i of latents.npy.
+    Line i names its file, seed, controls (and the guidance they were asked with, where there is one), and
+    its latent: row i of latents.npy.
     """
     facts = {"model": model, "truncation": truncation, "controls": dict(controls or {})}
+    facts |= {} if guidance is None else {"guidance": guidance}
     digits = max(5, len(str(len(samples.seeds) - 1)))
     names = [f"{index:0{digits}d}.png" for index in range(len(samples.seeds))]
     out.mkdir(parents=True, exist_ok=True)

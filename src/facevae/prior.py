@@ -1,19 +1,22 @@
 """What latents are sampled from. The aggregate posterior is not N(0, I), so a prior is fitted to it.
 
-A prior has `fit` (a constructor), `sample` and `log_prob`, and saves as tensors; a learned flow joins
-these two as one more class.
+A prior has `fit` (a constructor), `sample` and `log_prob`, and saves as tensors and JSON settings. The
+learned one, which also has controls and runs backwards, is in flow.py.
 """
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Protocol
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from facevae.errors import CheckpointError, require
+from facevae.attributes import Schema
+from facevae.errors import CheckpointError, ControlError, require
+from facevae.flow import FlowPrior
 
 
 class Prior(Protocol):
@@ -24,10 +27,29 @@ class Prior(Protocol):
     @property
     def latent_dim(self) -> int: ...
 
-    def sample(self, noise: Tensor, choice: Tensor, truncation: float = 1.0) -> Tensor:
+    @property
+    def schema(self) -> Schema:
+        """The attributes that samples can be asked for; empty but for the flow."""
+        ...
+
+    @property
+    def default_guidance(self) -> float:
+        """The guidance that samples are drawn with when none is asked for."""
+        ...
+
+    def sample(
+        self,
+        noise: Tensor,
+        choice: Tensor,
+        truncation: float = 1.0,
+        attributes: Tensor | None = None,
+        guidance: float = 1.0,
+    ) -> Tensor:
         """(N, D) latents from noise ~ N(0, I), (N, D), and choice ~ U(0, 1), (N,): random by those alone.
 
         truncation 0..1 pulls latents to the centre of their component: less diverse, more typical.
+        attributes: (N, A) as `schema` encodes them, None for any. guidance: see FlowPrior. Raises
+        ControlError for attributes given to a prior without any.
         """
         ...
 
@@ -36,11 +58,25 @@ class Prior(Protocol):
         ...
 
     def tensors(self) -> dict[str, Tensor]:
-        """What `load_prior` needs to build it again."""
+        """What `load_prior` needs to build it again, with `settings`. Fit for float16."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """What tensors cannot say, as JSON."""
         ...
 
 
-class NormalPrior:
+class _WithoutControls:
+    """What priors without attributes share."""
+
+    schema = Schema()
+    default_guidance = 1.0
+
+    def settings(self) -> dict[str, Any]:
+        return {}
+
+
+class NormalPrior(_WithoutControls):
     """N(0, I): the prior that the KL term pulls towards."""
 
     kind: ClassVar[str] = "normal"
@@ -52,8 +88,16 @@ class NormalPrior:
     def latent_dim(self) -> int:
         return self._latent_dim
 
-    def sample(self, noise: Tensor, choice: Tensor, truncation: float = 1.0) -> Tensor:
-        del choice
+    def sample(
+        self,
+        noise: Tensor,
+        choice: Tensor,
+        truncation: float = 1.0,
+        attributes: Tensor | None = None,
+        guidance: float = 1.0,
+    ) -> Tensor:
+        del choice, guidance
+        _no_attributes(attributes, self.kind)
         return truncation * noise
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -63,7 +107,7 @@ class NormalPrior:
         return {"latent_dim": torch.tensor(self._latent_dim)}
 
 
-class GaussianMixturePrior:
+class GaussianMixturePrior(_WithoutControls):
     """Mixture of K Gaussians with full covariances, fitted to samples of the aggregate posterior.
 
     weights: (K,), sums to 1. means: (K, D). factors: (K, D, D) lower triangular, covariance = L L^T.
@@ -102,7 +146,16 @@ class GaussianMixturePrior:
     def latent_dim(self) -> int:
         return self.means.shape[1]
 
-    def sample(self, noise: Tensor, choice: Tensor, truncation: float = 1.0) -> Tensor:
+    def sample(
+        self,
+        noise: Tensor,
+        choice: Tensor,
+        truncation: float = 1.0,
+        attributes: Tensor | None = None,
+        guidance: float = 1.0,
+    ) -> Tensor:
+        del guidance
+        _no_attributes(attributes, self.kind)
         edges = self.weights.cumsum(0)[:-1].contiguous()
         component = torch.bucketize(choice, edges)  # (N,)
         deviation = torch.einsum("nij,nj->ni", self.factors[component], noise)  # (N, D)
@@ -121,8 +174,11 @@ class GaussianMixturePrior:
         return {"weights": self.weights, "means": self.means, "factors": self.factors[:, rows, columns]}
 
 
-def load_prior(kind: str, tensors: dict[str, Tensor]) -> Prior:
-    """The prior of this kind from its `tensors()`, float32. Raises CheckpointError for an unknown kind."""
+def load_prior(kind: str, tensors: dict[str, Tensor], settings: Mapping[str, Any] | None = None) -> Prior:
+    """The prior of this kind from its `tensors()` and `settings()`, float32.
+
+    Raises CheckpointError for an unknown kind, KeyError or RuntimeError for tensors of another.
+    """
     if kind == NormalPrior.kind:
         return NormalPrior(int(tensors["latent_dim"]))
     if kind == GaussianMixturePrior.kind:
@@ -133,4 +189,13 @@ def load_prior(kind: str, tensors: dict[str, Tensor]) -> Prior:
         factors[:, rows, columns] = tensors["factors"].float()
         weights = tensors["weights"].float()
         return GaussianMixturePrior(weights / weights.sum(), means, factors)
-    raise CheckpointError(f"this version of facevae has no prior of kind '{kind}'; it has normal and gmm")
+    if kind == FlowPrior.kind:
+        return FlowPrior.from_saved(tensors, settings or {})
+    raise CheckpointError(
+        f"this version of facevae has no prior of kind '{kind}'; it has normal, gmm and flow"
+    )
+
+
+def _no_attributes(attributes: Tensor | None, kind: str) -> None:
+    if attributes is not None:
+        raise ControlError(f"the {kind} prior has no controls: fit a flow with `facevae prior` to have them.")

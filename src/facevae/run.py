@@ -5,27 +5,40 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
+from safetensors.torch import save_file
+from torch import Tensor
 
-from facevae.checkpoint import read_json, save_model, write_json
+from facevae.attributes import Schema
+from facevae.checkpoint import read_json, read_tensors, save_model, write_json
 from facevae.config import ModelConfig, TrainConfig
-from facevae.data.dataset import FaceDataset, is_prepared
+from facevae.data.dataset import FaceDataset, is_prepared, read_rows
+from facevae.distributions import reparameterise
+from facevae.engine import has_bf16
 from facevae.errors import CheckpointError, ConfigError, DataError, MissingExtraError
+from facevae.files import atomic_file
+from facevae.flow_fit import FitProgress, fit_flow, mirrored_rows
 from facevae.model import FaceVAE
 from facevae.model_card import model_card
 from facevae.prior import GaussianMixturePrior, NormalPrior, Prior
 from facevae.run_page import write_run_page
 from facevae.train_state import TrainState
-from facevae.validation import posterior_samples, validate
+from facevae.validation import posteriors, validate
 
 FREE_FIELDS = (
     "cache_gb", "checkpoint_images", "checkpoint_minutes", "keep_checkpoints", "log_images", "prior",
-    "gmm_components",
+    "gmm_components", "prior_condition_on", "flow_steps", "flow_width", "flow_blocks",
 )  # fmt: skip
 """Fields of TrainConfig that may change when a run is resumed: none of them touches the weights."""
+
+LATENTS_FILE = "prior-latents.safetensors"
+BANK_LATENTS = 32_768
+"""Latents that the adversary's samples are decoded from: drawing anew would cost a quarter of each step."""
 
 
 def prepared(path: Path) -> Path:
@@ -106,7 +119,7 @@ def finish(
     console.print(
         f"fitting the {config.prior} prior and measuring on {len(validation):,} faces", highlight=False
     )
-    prior = fit_prior(model, data, config)
+    prior = fit_prior(model, data, config, progress=ConsoleLine(console))
     result = validate(model, validation, config)
     measured = {
         **result.figures(),
@@ -124,12 +137,63 @@ def finish(
         console.print(f"run.html is left out: {error}", highlight=False)
 
 
-def fit_prior(model: FaceVAE, data: FaceDataset, config: TrainConfig) -> Prior:
-    """The prior that `config` names, fitted to posterior samples of the training faces."""
+def fit_prior(
+    model: FaceVAE,
+    data: FaceDataset,
+    config: TrainConfig,
+    seed: int | None = None,
+    progress: FitProgress | None = None,
+) -> Prior:
+    """The prior that `config` names, fitted to the posteriors of the training faces.
+
+    Mirror images are faces too when the model was trained with them. seed: the configuration's unless given.
+    """
+    seed = config.seed if seed is None else seed
     if config.prior == "normal":
         return NormalPrior(model.config.latent_dim)
-    z = posterior_samples(model, data, config.seed, config.flip)
-    return GaussianMixturePrior.fit(z, config.gmm_components, config.seed)
+    mean, logvar = posteriors(model, data, config.flip)
+    if config.prior == "gmm":
+        noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(seed))
+        return GaussianMixturePrior.fit(reparameterise(mean, logvar, noise), config.gmm_components, seed)
+    schema = Schema.from_names(config.prior_condition_on)
+    rows = read_rows(data.path, data.split) if schema.width else []
+    rows = [*rows, *mirrored_rows(rows)] if config.flip else rows
+    bf16 = config.precision == "bf16" or (config.precision == "auto" and has_bf16("cpu"))
+    return fit_flow(
+        mean, logvar, rows, schema, config.flow_steps, config.flow_width, config.flow_blocks,
+        seed=seed, bf16=bf16, progress=progress,
+    )  # fmt: skip
+
+
+def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: Path) -> Tensor:
+    """(BANK_LATENTS, D) draws of the prior fitted to `model`, kept in `run` for when it is resumed."""
+    path = run / LATENTS_FILE
+    if path.is_file():
+        return read_tensors(path)["latents"]
+    prior = fit_prior(model, data, config, progress=ConsoleLine(Console(stderr=True)))
+    draw = torch.Generator().manual_seed(config.seed)
+    noise = torch.randn(BANK_LATENTS, prior.latent_dim, generator=draw)
+    latents = prior.sample(noise, torch.rand(BANK_LATENTS, generator=draw))
+    with atomic_file(path) as temporary:
+        save_file({"latents": latents.contiguous()}, temporary)
+    return latents
+
+
+class ConsoleLine:
+    """Progress of a flow's fit: after two seconds a line, and another every ten."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.started, self.next_s = console, time.monotonic(), 2.0
+
+    def __call__(self, step: int, steps: int, loss: float) -> None:
+        passed_s = time.monotonic() - self.started
+        if passed_s >= self.next_s:
+            self.next_s = passed_s + 10
+            left_s = passed_s / step * (steps - step)
+            self.console.print(
+                f"flow prior: step {step:,} of {steps:,}, loss {loss:.4f}, {left_s:.0f} s left",
+                highlight=False,
+            )
 
 
 def _dataset_identity(info: dict[str, Any]) -> dict[str, Any]:

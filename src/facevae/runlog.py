@@ -227,16 +227,21 @@ def validation_sheet(
 ) -> tuple[dict[str, float], Image.Image]:
     """Figures of the averaged weights on up to 1,024 validation faces, and a sheet in three bands.
 
-    Bands: originals, reconstructions, samples from a Gaussian fitted to these faces' latents.
+    Bands: originals, reconstructions, samples from the learned prior once there is one, before that from a
+    Gaussian fitted to these faces' latents.
     """
     model = averaged_model(state)
     result = validate(model, validation, config, VALIDATION_FACES, accelerator.autocast)
     columns = min(SHEET_COLUMNS, len(result.originals))
     generator = torch.Generator().manual_seed(config.seed)
-    z = reparameterise(result.mean, result.logvar, torch.randn(result.mean.shape, generator=generator))
-    prior = GaussianMixturePrior.from_moments(z)
-    noise = torch.randn(3 * columns, z.shape[1], generator=generator)
-    samples = model.decoder(prior.sample(noise, torch.zeros(len(noise))).to(accelerator.device))
+    noise = torch.randn(result.mean.shape, generator=generator)
+    if state.adversary is not None and state.adversary.latents is not None:
+        z = state.adversary.latents[: 3 * columns]
+    else:
+        prior = GaussianMixturePrior.from_moments(reparameterise(result.mean, result.logvar, noise))
+        noise = torch.randn(3 * columns, noise.shape[1], generator=generator)
+        z = prior.sample(noise, torch.zeros(len(noise)))
+    samples = model.decoder(z.to(accelerator.device))
     bands = [
         to_photos(band) for band in (result.originals[:columns], result.reconstructions[:columns], samples)
     ]

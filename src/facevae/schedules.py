@@ -13,6 +13,12 @@ def warmup_cosine(seen_images: int, warmup_images: int, total_images: int) -> fl
     return 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
 
 
+def trapezium(seen_images: int, total_images: int, rise: float = 0.01, fall: float = 0.2) -> float:
+    """Factor 0..1 on the learning rate: up over the first `rise` of the images, down over the last `fall`."""
+    progress = min(1.0, max(0.0, seen_images / max(1, total_images)))
+    return min(1.0, progress / rise, (1.0 - progress) / fall)
+
+
 def linear_warmup(seen_images: int, warmup_images: int) -> float:
     """Factor 0..1 on the KL weight: linear from 0, then 1."""
     return min(1.0, seen_images / warmup_images) if warmup_images else 1.0

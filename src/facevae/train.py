@@ -6,9 +6,7 @@ and noise are drawn from (seed, images seen), so a resumed run goes on exactly, 
 
 from __future__ import annotations
 
-import ctypes
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,20 +19,22 @@ from accelerate import Accelerator, PartialState
 from rich.console import Console
 from torch import Tensor
 
-from facevae.checkpoint import list_checkpoints
+from facevae.checkpoint import list_checkpoints, load_model
 from facevae.config import ModelConfig, TrainConfig, preset
 from facevae.data.dataset import FaceBatch, FaceDataset, batch_indices, prefetch, read_dataset_info
 from facevae.ema import EMA
+from facevae.engine import keep_freed_memory, make_accelerator
 from facevae.errors import ConfigError, TrainingError
 from facevae.features import FrozenFeatures
+from facevae.generator import find_model
 from facevae.images import to_tensor
-from facevae.layers import place
-from facevae.losses import LossTerms, vae_loss
+from facevae.layers import parameter_count, place
+from facevae.losses import LossTerms, adversarial_vae_loss, see, vae_loss
 from facevae.model import FaceVAE
-from facevae.run import claim_run, finish, load_splits, prepared
+from facevae.run import claim_run, finish, load_splits, prepared, prior_latents
 from facevae.runlog import RunLog, averaged_model
-from facevae.schedules import ema_decay, linear_warmup, warmup_cosine
-from facevae.train_state import TrainState, load_state, make_optimizer
+from facevae.schedules import ema_decay, linear_warmup, trapezium, warmup_cosine
+from facevae.train_state import TrainState, load_state, make_optimizer, switch_adversary_on
 
 CALIBRATION_STEPS = 20
 """With `minutes`, steps timed (after as many untimed ones) before the number of images is fixed."""
@@ -97,13 +97,19 @@ def fit(
     keep_freed_memory()
     accelerator = make_accelerator(config, device)
     state = make_state(model_config, config, accelerator.device)
-    passed_over = load_state(state, run / "checkpoints")
-    wrapped, state.optimizer = accelerator.prepare(state.model, state.optimizer)
+    passed_over = load_state(state, run / "checkpoints", config, accelerator.device)
     features = make_features(config, accelerator.device)
+    wrapped = None
     with RunLog(run, config, state, validation, accelerator, passed_over) as log:
         for batch in batches(data, config, state.seen_images, accelerator):
             if state.done or log.stop_asked:
                 break
+            switching = adversary_due(state, config)
+            if switching:
+                log.checkpoint(state)
+                switch_adversary_on(state, config, accelerator.device)
+            if wrapped is None or switching:
+                wrapped = prepare_phase(state, data, config, run, accelerator)
             started = time.perf_counter()
             result = train_step(state, wrapped, batch, config, features, accelerator)
             check_finite(result, state, run)
@@ -126,27 +132,73 @@ def train_step(
     features: FrozenFeatures | None,
     accelerator: Accelerator,
 ) -> StepResult:
-    """One optimiser step on this process's share of the batch; advances `state` by the whole batch."""
+    """One optimiser step on this process's share of the batch; advances `state` by the whole batch.
+
+    With the adversary on, a step of the autoencoder and then one of the adversary on the same faces.
+    """
     x, noise, attributes = augmented(batch, state, config, accelerator)
     seen_after = state.seen_images + config.batch_size
-    rate = warmup_cosine(seen_after, config.warmup_images, state.total_images or FAR_AWAY)
+    rate, adversary_rate = learning_rates(state, config)
     for group in state.optimizer.param_groups:
-        group["lr"] = config.learning_rate * rate
+        group["lr"] = rate
     kl_weight = config.beta * linear_warmup(state.seen_images, config.kl_warmup_images)
 
-    output = wrapped(x, noise, attributes)
-    with accelerator.autocast():
-        terms = vae_loss(x, output, config, kl_weight, features)
-    accelerator.backward(terms.total_loss)
+    adversary = state.adversary
+    if adversary is None:
+        output = wrapped(x, noise, attributes)
+        with accelerator.autocast():
+            terms = vae_loss(x, output, config, kl_weight, features)
+        accelerator.backward(terms.total_loss)
+    else:
+        assert features is not None, "an adversary comes with the frozen network"
+        latent_dim = noise.shape[1]
+        samples, seeds = adversary.draw(config, state.seen_images, latent_dim, accelerator)
+        output = wrapped(x, noise, attributes, samples)
+        with accelerator.autocast():
+            seen = see(x, output, features, seeds)
+            terms = adversarial_vae_loss(x, output, seen, config, kl_weight, adversary.heads)
+        accelerator.backward(terms.total_loss)
     gradient_norm = accelerator.clip_grad_norm_(wrapped.parameters(), config.clip_norm or math.inf)
     state.optimizer.step()
     state.optimizer.zero_grad()
+    if adversary is not None:
+        loss = adversary.learn(seen, adversary_rate, accelerator)
+        terms = terms._replace(discriminator_loss=loss)
 
     state.step += 1
     state.seen_images = seen_after
     state.ema.update(state.model, ema_decay(seen_after, config.batch_size, config.ema_images))
     detached = LossTerms(*(term.detach() for term in terms))
     return StepResult(detached, output.mean.detach(), gradient_norm.detach())
+
+
+def adversary_due(state: TrainState, config: TrainConfig) -> bool:
+    """True when the adversary has to be switched on before the next step."""
+    wanted = config.adversary_weight > 0 and state.seen_images >= config.adversary_images
+    return wanted and state.adversary is None
+
+
+def prepare_phase(
+    state: TrainState, data: FaceDataset, config: TrainConfig, run: Path, accelerator: Accelerator
+) -> torch.nn.Module:
+    """Hand the networks of this phase to the engine; returns the wrapped autoencoder."""
+    if state.adversary is not None:
+        if config.adversary_samples == "prior":
+            state.adversary.latents = prior_latents(state.model, data, config, run)
+        state.adversary.prepare(accelerator)
+    wrapped, state.optimizer = accelerator.prepare(state.model, state.optimizer)
+    module: torch.nn.Module = wrapped
+    return module
+
+
+def learning_rates(state: TrainState, config: TrainConfig) -> tuple[float, float]:
+    """(rate of the autoencoder, rate of the adversary) for the next step."""
+    seen, total = state.seen_images + config.batch_size, state.total_images or FAR_AWAY
+    if state.adversary is None:
+        end = min(total, config.adversary_images) if config.adversary_weight else total
+        return config.learning_rate * warmup_cosine(seen, config.warmup_images, end), 0.0
+    rate = trapezium(seen - config.adversary_images, total - config.adversary_images)
+    return config.decoder_learning_rate * rate, config.adversary_learning_rate * rate
 
 
 def augmented(
@@ -182,10 +234,34 @@ def batches(
 
 
 def make_state(model_config: ModelConfig, config: TrainConfig, device: torch.device) -> TrainState:
-    """Weights as the seed decides them, their average and a fresh optimiser."""
+    """Weights as the seed or `start_from` decide them, their average and a fresh optimiser."""
     torch.manual_seed(config.seed)
-    model = place(FaceVAE(model_config), device)
+    model = FaceVAE(model_config)
+    if config.start_from is not None:
+        take_over(model, load_model(find_model(config.start_from))[0])
+    model = place(model, device)
     return TrainState(model, EMA(model), make_optimizer(model, config), total_images=config.images)
+
+
+def take_over(model: FaceVAE, trained: FaceVAE) -> None:
+    """Copy `trained`'s weights into `model` where names and shapes agree; the others stay.
+
+    Raises ConfigError when less than half of the weights find their place.
+    """
+    own, theirs = model.state_dict(), trained.state_dict()
+    agreeing = {name: value for name, value in theirs.items()
+                if name in own and own[name].shape == value.shape}  # fmt: skip
+    share = sum(value.numel() for value in agreeing.values()) / parameter_count(model)
+    if share < 0.5:
+        raise ConfigError(
+            f"start_from: {share:.0%} of the weights find their place in that model. It has "
+            f"{_shape(trained.config)}, the run asks for {_shape(model.config)}: give the run the same."
+        )
+    model.load_state_dict({**own, **agreeing})
+
+
+def _shape(config: ModelConfig) -> str:
+    return f"size_px={config.size_px} latent_dim={config.latent_dim} width={config.width}"
 
 
 def make_features(config: TrainConfig, device: torch.device) -> FrozenFeatures | None:
@@ -193,43 +269,6 @@ def make_features(config: TrainConfig, device: torch.device) -> FrozenFeatures |
     if not config.perceptual_weight:
         return None
     return place(FrozenFeatures(), device)
-
-
-def make_accelerator(config: TrainConfig, device: str = "auto") -> Accelerator:
-    """The engine for one process or many, on `device`; bf16 autocast where the machine has it.
-
-    Raises ConfigError when the batch does not divide by the processes, or the precision cannot be had.
-    """
-    bf16 = config.precision == "bf16" or (config.precision == "auto" and has_bf16(device))
-    try:
-        accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=device == "cpu")
-    except ValueError as error:
-        raise ConfigError(f"precision {config.precision} cannot be had on this machine: {error}") from error
-    if config.batch_size % accelerator.num_processes:
-        raise ConfigError(
-            f"batch_size {config.batch_size} does not divide by the {accelerator.num_processes} processes"
-        )
-    return accelerator
-
-
-def keep_freed_memory() -> None:
-    """Let glibc hand freed memory out again instead of returning it to the system after every step.
-
-    A step frees its activations and the next asks for as much; the page faults between them took a tenth of
-    the time (docs/train.md). Without effect where the C library has no mallopt.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:
-        trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, 2**31 - 1)
-
-
-def has_bf16(device: str = "auto") -> bool:
-    """True when bf16 arithmetic is done by the hardware."""
-    if device != "cpu" and torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def calibrate(state: TrainState, config: TrainConfig, accelerator: Accelerator) -> None:

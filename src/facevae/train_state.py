@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from facevae.adversary import Adversary, make_adversary
 from facevae.checkpoint import load_newest_checkpoint, save_checkpoint
 from facevae.config import TrainConfig
 from facevae.ema import EMA
@@ -30,21 +31,38 @@ class TrainState:
     total_images: int | None = None
     """Fixed from the start by `images`, or once the speed is known by `minutes`."""
     trained_seconds: float = 0.0
+    adversary: Adversary | None = None
+    """None until it is switched on."""
 
     @property
     def done(self) -> bool:
         return self.total_images is not None and self.seen_images >= self.total_images
 
 
-def make_optimizer(model: FaceVAE, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019); weight decay on matrices and convolutions only."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
+def make_optimizer(
+    model: FaceVAE, config: TrainConfig, betas: tuple[float, float] = (0.9, 0.99)
+) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019) on what is trained; weight decay on matrices and kernels only."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    decayed = [p for p in trained if p.ndim > 1]
+    plain = [p for p in trained if p.ndim <= 1]
     groups = [
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=betas, fused=True)
+
+
+def switch_adversary_on(state: TrainState, config: TrainConfig, device: torch.device) -> None:
+    """Turn to the second phase: averaged weights, a frozen encoder, a new optimiser, fresh heads.
+
+    Momentum of .5: with more, decoder and adversary circle each other (Radford et al. 2016).
+    """
+    state.model.load_state_dict(state.ema.weights)
+    if config.freeze_encoder:
+        state.model.encoder.requires_grad_(False)
+    state.optimizer = make_optimizer(state.model, config, betas=(0.5, 0.99))
+    state.adversary = make_adversary(config, device)
 
 
 def save_state(state: TrainState, folder: Path, keep: int) -> None:
@@ -55,10 +73,16 @@ def save_state(state: TrainState, folder: Path, keep: int) -> None:
         "step": state.step, "seen_images": state.seen_images, "total_images": state.total_images,
         "trained_seconds": state.trained_seconds, "optimizer": numbers,
     }  # fmt: skip
+    if state.adversary is not None:
+        moments, numbers = pack_optimizer(state.adversary.optimizer.state_dict())
+        groups |= {"adversary": state.adversary.heads.state_dict(), "adversary_optimizer": moments}
+        values["adversary_optimizer"] = numbers
     save_checkpoint(folder, groups, values, keep)
 
 
-def load_state(state: TrainState, folder: Path) -> list[str] | None:
+def load_state(
+    state: TrainState, folder: Path, config: TrainConfig, device: torch.device
+) -> list[str] | None:
     """Load the newest intact checkpoint into `state`; None when there is none, else what was passed over."""
     remove_leftovers(folder)
     found = load_newest_checkpoint(folder)
@@ -66,10 +90,19 @@ def load_state(state: TrainState, folder: Path) -> list[str] | None:
         return None
     groups, values, problems = found
     try:
+        if "adversary" in groups:
+            switch_adversary_on(state, config, device)
         state.model.load_state_dict(groups["model"])
         state.ema.load(groups["ema"])
         state.optimizer.load_state_dict(unpack_optimizer(groups["optimizer"], values["optimizer"]))
         _match_memory_formats(state.optimizer)
+        if state.adversary is not None:
+            optimizer = state.adversary.optimizer
+            state.adversary.heads.load_state_dict(groups["adversary"])
+            optimizer.load_state_dict(
+                unpack_optimizer(groups["adversary_optimizer"], values["adversary_optimizer"])
+            )
+            _match_memory_formats(optimizer)
         state.step, state.seen_images = values["step"], values["seen_images"]
         state.total_images = state.total_images or values["total_images"]
         state.trained_seconds = values["trained_seconds"]

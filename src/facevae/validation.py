@@ -90,15 +90,14 @@ def validate(
 
 
 @torch.no_grad()
-def posterior_samples(model: FaceVAE, data: FaceDataset, seed: int, flip: bool) -> Tensor:
-    """One draw of z from the posterior of every face, and of its mirror image when `flip`; (N or 2N, D)."""
-    generator = torch.Generator().manual_seed(seed)
-    latents = []
+def posteriors(model: FaceVAE, data: FaceDataset, flip: bool) -> tuple[Tensor, Tensor]:
+    """(mean, logvar), (N, D) each on the CPU, of every face; with `flip` of its mirror images after: 2N."""
+    views: list[list[Tensor]] = [[], []]
     for x, attributes in eval_batches(model, data):
-        for view in (x, x.flip(3)) if flip else (x,):
-            mean, logvar = (value.float().cpu() for value in model.encoder(view, attributes))
-            latents.append(mean + (0.5 * logvar).exp() * torch.randn(mean.shape, generator=generator))
-    return torch.cat(latents)
+        for parts, view in zip(views, (x, x.flip(3)) if flip else (x,), strict=False):
+            parts.append(torch.stack(model.encoder(view, attributes)).float().cpu())  # (2, B, D)
+    mean, logvar = torch.cat(views[0] + views[1], dim=1)
+    return mean, logvar
 
 
 def eval_batches(

@@ -17,12 +17,12 @@ from facevae.discriminator import (
     discriminator_hinge_loss,
 )
 from facevae.ema import EMA
+from facevae.engine import has_bf16
 from facevae.features import FrozenFeatures
 from facevae.images import Photos, to_photos, to_tensor
 from facevae.layers import place
 from facevae.model import Decoder
 from facevae.schedules import ema_decay
-from facevae.train import has_bf16
 
 BATCH = 64
 GENERATOR_RATE, ADVERSARY_RATE = 2e-4, 5e-4

@@ -33,11 +33,12 @@ from facevae.bench.peers.peer_io import (
 )
 from facevae.checkpoint import read_json
 from facevae.config import PRESETS, preset
+from facevae.engine import keep_freed_memory
 from facevae.errors import require
 from facevae.generator import FaceGenerator
 from facevae.images import Photos
 from facevae.layers import parameter_count
-from facevae.train import keep_freed_memory, train
+from facevae.train import train
 
 PCA_COMPONENTS = 256
 """As many as the presets' latents have dimensions."""

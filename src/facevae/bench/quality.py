@@ -18,13 +18,13 @@ from facevae.bench.environment import PEERS, PeerName, peer_environment, run_com
 from facevae.bench.peers.peer_io import write_npy
 from facevae.checkpoint import read_json, write_json
 from facevae.data.dataset import FaceDataset
+from facevae.engine import keep_freed_memory
 from facevae.errors import ConfigError, FaceVAEError, did_you_mean
 from facevae.evaluation.codes import reconstruction_figures
 from facevae.evaluation.pictures import judge_samples, without_nan
 from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, silent
 from facevae.metrics.extractor import FeatureExtractor
 from facevae.run import prepared
-from facevae.train import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,9 @@ def quality_bench(
     keep_freed_memory()
     data = prepared(data)
     faces = _export(data, out / "faces", size_px)
-    _claim(out, {"minutes": minutes, "samples": samples, "size_px": size_px, "side_by_side": side_by_side})
+    claim_options(
+        out, {"minutes": minutes, "samples": samples, "size_px": size_px, "side_by_side": side_by_side}
+    )
     jobs = [
         Job(METHODS[name], seed, out / (name if seed == 0 else f"{name}-{seed}"))
         for seed in range(most_seeds)
@@ -231,8 +233,9 @@ def _export(data: Path, folder: Path, size_px: int) -> Path:
     return folder
 
 
-def _claim(out: Path, options: dict[str, Any]) -> None:
-    path = out / "options.json"
+def claim_options(out: Path, options: dict[str, Any]) -> None:
+    """Write `out`/options.json, or check that `out` was started with these. Raises ConfigError if not."""
+    path, options = out / "options.json", json.loads(json.dumps(options))
     if path.is_file() and (found := read_json(path)) != options:
         raise ConfigError(
             f"{out} was started with {json.dumps(found)}: use the same options, or another --out."

@@ -28,10 +28,11 @@ def write_section(page: Path, name: str, command: str, text: str) -> None:
         temporary.write_text(new, encoding="utf-8")
 
 
-def markdown(table: Sequence[Sequence[str]]) -> str:
-    """A Markdown table from a header and lines of cells, numbers to the right."""
+def markdown(table: Sequence[Sequence[str]], texts: int = 1) -> str:
+    """A Markdown table from a header and lines of cells: `texts` columns of words, then numbers to the
+    right."""
     header, *lines = table
-    rule = ["---", *["--:"] * (len(header) - 1)]
+    rule = [*["---"] * texts, *["--:"] * (len(header) - texts)]
     return "\n".join("| " + " | ".join(line) + " |" for line in (header, rule, *lines))
 
 

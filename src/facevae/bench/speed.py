@@ -15,11 +15,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from facevae.bench.environment import PEERS, peer_environment, run_command
 from facevae.config import preset
 from facevae.data.dataset import FaceBatch
+from facevae.engine import keep_freed_memory, make_accelerator
 from facevae.evaluation.speed import median_seconds
 from facevae.generator import FaceGenerator, pick_device
 from facevae.layers import parameter_count
 from facevae.model import FaceVAE
-from facevae.train import keep_freed_memory, make_accelerator, make_features, make_state, train_step
+from facevae.train import make_features, make_state, train_step
 
 WARMUP_STEPS = 4
 MATRIX = 2048

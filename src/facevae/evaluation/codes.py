@@ -54,7 +54,7 @@ def encode_split(
     progress: StageProgress = silent,
 ) -> Codes:
     """Posteriors and reconstructions of the first `most` faces of a split, with their own attributes."""
-    faces = FaceDataset(data, split, generator.size_px, generator.schema)
+    faces = FaceDataset(data, split, generator.size_px, generator.model.config.schema)
     count = min(len(faces), most or len(faces))
     means, logvars, pictures = [], [], []
     for x, attributes in eval_batches(generator.model, faces, count):
@@ -95,7 +95,7 @@ def likelihood_figures(
     draws of these faces (sigma-VAE), whatever the model was trained with, so that models compare. The prior
     is N(0, I), as in the ELBO. The importance-weighted bound takes BOUND_DRAWS draws of BOUND_FACES faces.
     """
-    faces = FaceDataset(data, "validation", generator.size_px, generator.schema)
+    faces = FaceDataset(data, "validation", generator.size_px, generator.model.config.schema)
     model, draw = generator.model, torch.Generator().manual_seed(seed)
     std = _likeliest_std(model, faces, torch.Generator().manual_seed(seed))
     terms = []

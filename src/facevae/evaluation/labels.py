@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -18,10 +19,13 @@ from facevae.metrics.control import control_rows, leakage_matrix
 from facevae.metrics.disentanglement import dci, mig, mutual_information_map, sap
 from facevae.metrics.extractor import FeatureExtractor
 from facevae.metrics.fairness import by_group, group_of, worst_to_best
+from facevae.metrics.frechet import frechet_distance
 from facevae.metrics.probes import CategoryProbe, Probe, fit_probes
 
 CONTROL_FACES = 250
 """Faces made for each value asked of a control, at most."""
+GUIDED_FACES = 2000
+"""Faces made with the controls of real ones, at most."""
 ASKED_AGES = (5.0, 25.0, 45.0, 65.0)
 AUDITED = ("gender", "age", "race")
 LEAST_KNOWN = 50
@@ -48,14 +52,16 @@ def control_figures(
     count: int,
     seed: int,
     progress: StageProgress = silent,
+    guidance: float | None = None,
 ) -> tuple[dict[str, Any], dict[str, Photos]]:
     """Section 'control', and for its sheet the first faces of each request, {'age 25': (12, H, W, 3)}.
 
-    `count` faces are made for each value of each control, with the same noise. Deterministic for a seed.
+    `count` faces are made for each value of each control, with the same noise. guidance: of a prior with
+    controls; the model's own unless given. Deterministic for a seed.
     """
     if not generator.schema.names:
         return {
-            "absent": "this model was trained without controls (train with --condition-on to add them)"
+            "absent": "this model has no controls (train or `facevae prior` with --condition-on to add them)"
         }, {}
     asked = [
         (attribute.name, value)
@@ -64,13 +70,44 @@ def control_figures(
     ]
     features, shown = [], {}
     for done, (name, value) in enumerate(asked):
-        photos = generator.sample(count, seed, {name: value}).photos
+        photos = generator.sample(count, seed, {name: value}, guidance=guidance).photos
         features.append((name, value, extractor(photos)))
         shown[f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"] = photos[:12]
         progress("controls asked for", done + 1, len(asked))
     rows = control_rows(features, probes, real.validation_features, real.validation_rows)
-    leakage = _leakage(generator, asked, probes, extractor, count, seed)
+    leakage = _leakage(generator, asked, probes, extractor, count, seed, guidance)
     return {"rows": [row._asdict() for row in rows], "leakage": leakage}, shown
+
+
+def guidance_figures(
+    generator: FaceGenerator,
+    real: RealFaces,
+    extractor: FeatureExtractor,
+    unguided: Tensor,
+    seed: int,
+    progress: StageProgress = silent,
+    guidance: float | None = None,
+) -> dict[str, Any]:
+    """What asking costs, for section 'control': samples with the controls of real faces beside free ones.
+
+    unguided: (N, F) features of samples without controls; both sides have GUIDED_FACES of them, or N. The
+    controls are those of the reference's faces, drawn by `seed`, what is not known of each left out.
+    Empty for a model without controls.
+    """
+    names = generator.schema.names
+    if not names:
+        return {}
+    count = min(GUIDED_FACES, len(unguided))
+    faces = np.random.default_rng(seed).choice(real.reference, count)
+    controls = [{name: real.train_rows[face].get(name) for name in names} for face in faces]
+    photos = generator.sample(count, seed, controls, guidance=guidance).photos
+    features = extractor(photos, partial(progress, "features of controlled samples"))
+    reference = real.train_features[real.reference]
+    return {
+        **({"guidance": generator.guidance_used(guidance)} if generator.prior.schema.names else {}),
+        "frechet_unguided": figure(frechet_distance(reference, unguided[:count]), count),
+        "frechet_guided": figure(frechet_distance(reference, features), count),
+    }
 
 
 def disentanglement_figures(latents: Tensor, rows: Rows) -> dict[str, Any]:
@@ -168,6 +205,7 @@ def _leakage(
     extractor: FeatureExtractor,
     count: int,
     seed: int,
+    guidance: float | None,
 ) -> dict[str, dict[str, float]]:
     """Every control from its first value to its last, the others kept at their first, the noise the same."""
     ends: dict[str, list[str | float]] = {}
@@ -176,7 +214,7 @@ def _leakage(
     base: dict[str, Value] = {name: values[0] for name, values in ends.items()}
 
     def features(controls: Mapping[str, Value]) -> Tensor:
-        return extractor(generator.sample(count, seed, controls).photos)
+        return extractor(generator.sample(count, seed, controls, guidance=guidance).photos)
 
     changed = {name: features({**base, name: values[-1]}) for name, values in ends.items()}
     return leakage_matrix(features(base), changed, probes)

@@ -1,0 +1,78 @@
+"""Another prior for a finished model: the autoencoder stays as it is, byte for byte in precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from facevae.checkpoint import load_model, read_tensors, save_model
+from facevae.config import TrainConfig
+from facevae.errors import CheckpointError, ConfigError
+from facevae.flow import FlowPrior
+from facevae.flow_fit import FitProgress
+from facevae.generator import find_model, pick_device
+from facevae.layers import place
+from facevae.model_card import model_card
+from facevae.run import fit_prior as fit_as_configured
+from facevae.run import load_splits, prepared
+from facevae.validation import validate
+
+
+def fit_prior(
+    model: str | Path,
+    data: str | Path,
+    out: str | Path,
+    kind: Literal["flow", "gmm", "normal"] = "flow",
+    condition_on: Sequence[str] = (),
+    steps: int | None = None,
+    guidance: float = 1.0,
+    seed: int = 0,
+    device: str = "auto",
+    progress: FitProgress | None = None,
+) -> Path:
+    """Write into `out` the autoencoder of `model` with a prior newly fitted to the faces of `data`.
+
+    model: a shipped name, a folder or a Hub id; best with the data it was trained on. condition_on: controls
+    of the flow, of those that the data knows. steps: of the flow's fit, else as the model's configuration
+    says. guidance: what the flow is sampled with unless asked otherwise. Deterministic for a seed on one
+    machine. Returns `out`. Raises any FaceVAEError.
+    """
+    folder, out = find_model(model), Path(out)
+    _check_out(out)
+    if not guidance >= 0 or (guidance != 1 and not condition_on):
+        raise ConfigError(f"guidance cannot be {guidance:g}: expected 0 or more, and controls to guide.")
+    autoencoder, _, stored = load_model(folder)
+    changes: dict[str, Any] = {"prior": kind, "prior_condition_on": tuple(condition_on)}
+    if steps is not None:
+        changes["flow_steps"] = steps
+    config = replace(TrainConfig.from_json(stored.get("train", {})), **changes)
+    train, validation = load_splits(prepared(Path(data)), autoencoder.config, config)
+    place(autoencoder, pick_device(device))
+    prior = fit_as_configured(autoencoder, train, config, seed, progress)
+    if isinstance(prior, FlowPrior):
+        prior.default_guidance = guidance
+    result = validate(autoencoder, validation, config)
+    likelihood = float(prior.log_prob(result.mean).mean())
+    measured = {**stored.get("measured", {}), **result.figures(), "prior_log_likelihood_nats": likelihood}
+    dataset = stored.get("dataset") or train.info
+    card = model_card(out.resolve().name, autoencoder, prior, config, dataset, measured)
+    extra = {key: stored[key] for key in stored.keys() - WRITTEN_BY_SAVE} | {
+        "train": config.to_json(), "measured": measured,
+        "prior_fit": {"seed": seed, "dataset": train.info.get("name"), "train_faces": len(train)},
+    }  # fmt: skip
+    weights = read_tensors(folder / "model.safetensors").values()
+    half = any(tensor.dtype == torch.float16 for tensor in weights)
+    save_model(out, autoencoder, prior, card, extra, half)
+    return out
+
+
+WRITTEN_BY_SAVE = {"format_version", "model", "prior", "prior_settings", "sha256"}
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not (out / "model.safetensors").is_file() and (out.is_file() or any(out.iterdir())):
+        raise CheckpointError(f"{out} is not empty and is no model of facevae: choose another --out.")
