@@ -122,10 +122,14 @@ def test_reconstruct_reports_each_photo_and_fails_if_one_did(astronaut: np.ndarr
         (["evaluate", "face64", "--data", "x", "--out", "y", "--samples", "1"], 2, "2 or more"),
         (["evaluate", "face46", "--data", "x", "--out", "y"], 1, "Did you mean 'face64'"),
         (["bench", "quality", "--data", "x", "--out", "y", "--methods", "pcaa"], 2, "Did you mean 'pca'"),
+        (["bench", "recipe", "x", "--out", "y", "--rows", "ful"], 2, "Did you mean 'full'"),
         (["reconstruct", "a.jpg", "--faces", "some"], 2, "largest or all"),
         (["generate", "--guidance", "2"], 2, "needs a prior with controls"),
         (["prior", "face64", ".", "--out", "x", "--kind", "flo"], 2, "normal, gmm, flow"),
         (["prior", "face64", ".", "--out", "x", "--condition-on", "hat"], 2, "'hat' is not a control"),
+        (["generate", "--upscale"], 1, "has no upscaler"),
+        (["train-upscaler", "nowhere", "--out", "run"], 1, "nothing at nowhere"),
+        (["train-upscaler", ".", "--out", "run", "--set", "chanels=1"], 2, "Did you mean 'channels'"),
         (["dance"], 2, "No such command"),
     ],
 )
@@ -146,9 +150,11 @@ def test_wrong_use_is_told_in_words(
         ["generate"],
         ["reconstruct"],
         ["prior"],
+        ["train-upscaler"],
         ["demo"],
         ["bench", "train"],
         ["bench", "quality"],
+        ["bench", "recipe"],
     ],
 )
 def test_every_command_explains_itself(command: list[str]) -> None:

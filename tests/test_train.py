@@ -172,12 +172,13 @@ def test_finished_run_is_left_as_it_is(dataset: Path, undisturbed: Path) -> None
 
 def test_two_processes_give_the_weights_of_one(dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    launch = "-m accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no"
-    launcher = [sys.executable, *launch.split(), "--dynamo_backend", "no", "-m", "facevae"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     alike = ("--set", "precision=fp32", "--set", "adversary_weight=0")  # its heads see statistics of a batch
     options = command(dataset, run, *alike)[3:]
-    subprocess.run([*launcher, *options], check=True, capture_output=True, env=environment)
+    launched = [*launcher, "-m", "facevae", *options]
+    shown = subprocess.run(launched, check=True, capture_output=True, text=True, env=environment).stderr
+    assert "2 processes share each batch" in shown
     alone = tmp_path / "alone"
     subprocess.run(command(dataset, alone, *alike), check=True, capture_output=True)
     one, two = weights(alone)["model"], weights(run)["model"]

@@ -31,5 +31,6 @@ __all__ = attach(
         "fit_prior": "facevae.refit",
         "preset": "facevae.config",
         "train": "facevae.train",
+        "train_upscaler": "facevae.train_upscaler",
     },
 )

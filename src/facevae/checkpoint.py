@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from facevae.config import ModelConfig
 from facevae.errors import CheckpointError, FaceVAEError
 from facevae.files import atomic_file, atomic_folder
 from facevae.model import FaceVAE
 from facevae.prior import Prior, load_prior
+from facevae.upscaler import Upscaler
 
 FORMAT_VERSION = 1
 STATE_FILE = "state.json"
@@ -53,18 +54,25 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def save_model(
-    folder: Path, model: FaceVAE, prior: Prior, card: str, extra: Mapping[str, Any], half: bool = False
+    folder: Path,
+    model: FaceVAE,
+    prior: Prior,
+    card: str,
+    extra: Mapping[str, Any],
+    half: bool = False,
+    upscaler: Upscaler | None = None,
 ) -> None:
     """Write a trained model's directory: config.json, model.safetensors, prior.safetensors, README.md.
 
     half: store float16, half the size (for weights that are shipped); it is read back as float32.
+    upscaler: written beside them as upscaler.safetensors; None for a model without one.
     """
     dtype = torch.float16 if half else torch.float32
+    files = ["model", "prior"] if upscaler is None else ["model", "prior", "upscaler"]
     with atomic_folder(folder) as temporary:
-        tensors = {
-            name: value.detach().cpu().to(dtype).contiguous() for name, value in model.state_dict().items()
-        }
-        save_file(tensors, temporary / "model.safetensors")
+        save_file(_weights(model, dtype), temporary / "model.safetensors")
+        if upscaler is not None:
+            save_file(_weights(upscaler, dtype), temporary / "upscaler.safetensors")
         prior_tensors = {
             name: value.to(dtype) if value.is_floating_point() else value
             for name, value in prior.tensors().items()
@@ -72,8 +80,8 @@ def save_model(
         save_file(prior_tensors, temporary / "prior.safetensors")
         config = {
             "format_version": FORMAT_VERSION, "model": model.config.to_json(), "prior": prior.kind,
-            "prior_settings": prior.settings(), **extra,
-            "sha256": {name: sha256_file(temporary / f"{name}.safetensors") for name in ("model", "prior")},
+            "prior_settings": prior.settings(), **extra, **_upscaler_shape(upscaler),
+            "sha256": {name: sha256_file(temporary / f"{name}.safetensors") for name in files},
         }  # fmt: skip
         write_json(temporary / "config.json", config)
         (temporary / "README.md").write_text(card, encoding="utf-8")
@@ -107,6 +115,34 @@ def load_model(folder: Path) -> tuple[FaceVAE, Prior, dict[str, Any]]:
     except (KeyError, TypeError, RuntimeError, AttributeError) as error:
         raise CheckpointError(f"{folder} is damaged or was not written by facevae: {error}") from error
     return model.eval().requires_grad_(False), prior, config
+
+
+def save_upscaler(folder: Path, upscaler: Upscaler, extra: Mapping[str, Any]) -> None:
+    """Write an upscaler in a directory of its own: config.json and model.safetensors, float32."""
+    with atomic_folder(folder) as temporary:
+        save_file(_weights(upscaler, torch.float32), temporary / "model.safetensors")
+        sums = {"model": sha256_file(temporary / "model.safetensors")}
+        config = {"format_version": FORMAT_VERSION, **_upscaler_shape(upscaler), **extra, "sha256": sums}
+        write_json(temporary / "config.json", config)
+
+
+def load_upscaler(folder: Path) -> Upscaler | None:
+    """The upscaler in a trained model's directory, or in one of its own; in evaluation mode, on the CPU.
+
+    None when a trained model has none. Raises CheckpointError when a file is absent or damaged.
+    """
+    config = read_json(folder / "config.json")
+    if "upscaler" not in config and "model" in config:
+        return None
+    name = "upscaler" if "model" in config else "model"
+    try:
+        _check_sum(folder / f"{name}.safetensors", config["sha256"][name])
+        upscaler = Upscaler(**config["upscaler"])
+        weights = read_tensors(folder / f"{name}.safetensors")
+        upscaler.load_state_dict({key: value.float() for key, value in weights.items()})
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{folder} holds no upscaler that facevae wrote: {error}") from error
+    return upscaler.eval().requires_grad_(False)
 
 
 def save_checkpoint(
@@ -165,6 +201,14 @@ def sha256_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _weights(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().to(dtype).contiguous() for name, value in module.state_dict().items()}
+
+
+def _upscaler_shape(upscaler: Upscaler | None) -> dict[str, Any]:
+    return {} if upscaler is None else {"upscaler": upscaler.settings}
 
 
 def _check_sum(path: Path, expected: str) -> None:

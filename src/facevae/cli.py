@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facevae.cli_bench import DeviceOption, ModelOption, bench_app
+from facevae.cli_upscaler import train_upscaler
 from facevae.console import counting, say, stages
 from facevae.errors import FaceVAEError
 
@@ -43,6 +45,9 @@ GuidanceOption = Annotated[
     typer.Option(
         "--guidance", help="Above 1 the controls of the prior show more clearly. Default: the model's."
     ),
+]
+UpscaleOption = Annotated[
+    bool, typer.Option("--upscale", help="At twice the size; for models with an upscaler.")
 ]
 
 
@@ -200,6 +205,7 @@ def generate(
     gender: GenderOption = None,
     expression: ExpressionOption = None,
     guidance: GuidanceOption = None,
+    upscale: UpscaleOption = False,
     device: DeviceOption = "auto",
 ) -> None:
     """New faces: 00000.png ..., grid.png, latents.npy, faces.jsonl."""
@@ -207,13 +213,17 @@ def generate(
     from facevae.output import write_samples
 
     generator = FaceGenerator.from_pretrained(model, device)
+    if upscale:
+        generator.require_upscaler()
     given = {"age": age, "gender": gender, "expression": expression}
     controls = {control: value for control, value in given.items() if value is not None}
     start = secrets.randbelow(2**31) if seed is None else seed
     with counting("faces") as progress:
         samples = generator.sample(count, start, controls, truncation, guidance, progress)
     used = generator.guidance_used(guidance) if generator.prior.schema.names else None
-    write_samples(out, samples, generator.name, truncation, controls, used)
+    if upscale:
+        samples = replace(samples, photos=generator.upscale(samples.photos))
+    write_samples(out, samples, generator.name, truncation, controls, used, upscale)
     say(f"{count} faces in {out} (seed {start}); see {out / 'grid.png'}")
 
 
@@ -227,6 +237,7 @@ def reconstruct(
         str, typer.Option("--faces", help="largest: one face per photo; all: every face.")
     ] = "largest",
     model: ModelOption = "face64",
+    upscale: UpscaleOption = False,
     device: DeviceOption = "auto",
 ) -> None:
     """Photo to latent to photo: original | reconstruction, the latent as .npy, PSNR and SSIM."""
@@ -238,7 +249,7 @@ def reconstruct(
         raise ConfigError(f"--faces cannot be '{faces}': expected largest or all.")
     generator = FaceGenerator.from_pretrained(model, device)
     with counting("photos") as progress:
-        rows = reconstruct_files(generator, photos, out, faces, progress)
+        rows = reconstruct_files(generator, photos, out, faces, progress, upscale)
     table = Table("photo", "picture", "PSNR (dB)", "SSIM")
     for row in rows:
         if "error" in row:
@@ -290,6 +301,9 @@ def demo(
     from facevae.demo import run_demo
 
     say(f"Open {run_demo(out, model, device)}")
+
+
+app.command("train-upscaler")(train_upscaler)
 
 
 def main() -> None:

@@ -64,6 +64,44 @@ def bench_quality(
     record(docs, "quality", (out / "quality.md").read_text(encoding="utf-8"))
 
 
+@bench_app.command("recipe")
+def bench_recipe(
+    data: Annotated[Path, typer.Argument(help="A prepared dataset, or photos (prepared first).")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for every row's run. The same one again goes on.")
+    ],
+    images: Annotated[int, typer.Option("--images", help="Faces that each row sees in training.")] = 120_000,
+    samples: Annotated[int, typer.Option("--samples", help="Faces that each row is judged by.")] = 5000,
+    rows: Annotated[
+        str | None, typer.Option("--rows", help="Numbers or names, such as 0,1,no-adversary. Default: all.")
+    ] = None,
+    seeds: Annotated[str, typer.Option("--seeds", help="Each row once for each of them, such as 0,1.")] = "0",
+    preset: Annotated[str, typer.Option("--preset", help="What the rows change: small, tiny ...")] = "small",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value for every row, such as size_px=32.")
+    ] = None,
+    judge_only: Annotated[
+        bool, typer.Option("--judge-only", help="Train nothing: judge the rows that are trained.")
+    ] = False,
+    device: DeviceOption = "auto",
+    docs: DocsOption = None,
+) -> None:
+    """The training recipe less one part at a time, each row on as many images: one table, a sheet a row."""
+    from facevae.bench.recipe import KEYS, Plan, parse_seeds, recipe_bench
+    from facevae.bench.recipe_page import recipe_text, write_recipe_page, write_strips
+    from facevae.config import parse_settings
+
+    plan = Plan(images, samples, preset, parse_settings(settings or []), device)
+    chosen = [name.strip() for name in rows.split(",")] if rows else KEYS
+    with stages() as progress:
+        results = recipe_bench(data, out, plan, chosen, parse_seeds(seeds), judge_only, progress)
+    say(f"See {write_recipe_page(out, results)}")
+    if docs is not None:
+        strips = write_strips(docs.parent / "images", results)
+        addresses = {key: f"images/{name}" for key, name in strips.items()}
+        record(docs, "ablation", recipe_text(out, results, addresses))
+
+
 @bench_app.command("train")
 def bench_train(
     steps: Annotated[int, typer.Option("--steps", help="Timed steps of 64 faces.")] = 30,

@@ -33,6 +33,7 @@ from facevae.evaluation.pictures import found_faces, judge_samples, truncation_r
 from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, silent
 from facevae.evaluation.sheets import write_sheets
 from facevae.evaluation.speed import machine, speed_figures
+from facevae.evaluation.upscaling import upscaling_figures
 from facevae.generator import FaceGenerator, find_model
 from facevae.images import Photos, to_tensor
 from facevae.layers import parameter_count
@@ -137,6 +138,8 @@ def measure(
     report["disentanglement"] = disentanglement_figures(known.mean, real.train_rows[:LABELLED_FACES])
     psnr = psnr_db(to_tensor(real.validation), to_tensor(codes.reconstructions)).numpy()
     report["fairness"] = _fairness(real, codes.reconstructions, psnr, report["control"], progress)
+    if generator.upscaler is not None:
+        report["upscaler"] = upscaling_figures(generator, data, photos[1.0], extractor, progress)
     report["speed"] = speed_figures(generator, str(folder), real.validation)
     write_sheets(out / "sheets", generator.name, real, judged, codes, -psnr, photos, controlled)
     return report

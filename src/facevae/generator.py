@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facevae.attributes import Schema, Value
-from facevae.checkpoint import load_model
+from facevae.checkpoint import load_model, load_upscaler
 from facevae.errors import CheckpointError, ConfigError, ControlError, DataError, did_you_mean
 from facevae.images import Photos, to_photos, to_tensor
 from facevae.layers import place
 from facevae.metrics.reconstruction import psnr_db, ssim
 from facevae.model import FaceVAE
 from facevae.prior import Prior
+from facevae.upscaler import Upscaler
 
 if TYPE_CHECKING:
     from facevae.data.detect import Face, FaceDetector
@@ -65,11 +66,14 @@ class FaceGenerator:
     Photos are uint8 RGB arrays; latents are float32 arrays of width `latent_dim`.
     """
 
-    def __init__(self, model: FaceVAE, prior: Prior, name: str, device: str = "auto") -> None:
+    def __init__(
+        self, model: FaceVAE, prior: Prior, name: str, device: str = "auto", upscaler: Upscaler | None = None
+    ) -> None:
         self.device = pick_device(device)
         self.model = place(model, self.device).eval()
         self.prior = prior
         self.name = name
+        self.upscaler = upscaler and place(upscaler, self.device).eval()
 
     @classmethod
     def from_pretrained(cls, name_or_dir: str | Path = DEFAULT_MODEL, device: str = "auto") -> FaceGenerator:
@@ -81,7 +85,7 @@ class FaceGenerator:
         folder = find_model(name_or_dir)
         model, prior, _ = load_model(folder)
         name = folder.resolve().parent.name if folder.name == "model" else folder.resolve().name
-        return cls(model, prior, name, device)
+        return cls(model, prior, name, device, load_upscaler(folder))
 
     @property
     def size_px(self) -> int:
@@ -168,6 +172,17 @@ class FaceGenerator:
                 if progress:
                     progress(start + len(z), len(latents))
         return np.concatenate(parts)
+
+    def upscale(self, photos: Photos, progress: Progress | None = None) -> Photos:
+        """(N, H, W, 3) uint8 faces at twice their size. Raises DataError for others, and as below."""
+        return self.require_upscaler().upscale(photos, progress)
+
+    def require_upscaler(self) -> Upscaler:
+        """The model's upscaler. Raises CheckpointError, with the remedy, when it has none."""
+        if self.upscaler is None:
+            remedy = f"facevae train-upscaler DATA --out RUN --model {self.name} (docs/upscaler.md)"
+            raise CheckpointError(f"the model '{self.name}' has no upscaler. Train one with: {remedy}")
+        return self.upscaler
 
     def reconstruct(self, photo: Photos, faces: str = "largest") -> list[Reconstruction]:
         """Find and align the faces of a photo, encode and decode them; the largest first.

@@ -28,14 +28,16 @@ def write_samples(
     truncation: float,
     controls: Mapping[str, Any] | None = None,
     guidance: float | None = None,
+    upscaled: bool = False,
 ) -> None:
     """Write 00000.png ..., grid.png, latents.npy and faces.jsonl (one line per face) into `out`.
 
-    Line i names its file, seed, controls (and the guidance they were asked with, where there is one), and
-    its latent: row i of latents.npy.
+    Line i names its file, seed, controls (and the guidance they were asked with, where there is one), that
+    it was upscaled, where it was, and its latent: row i of latents.npy.
     """
     facts = {"model": model, "truncation": truncation, "controls": dict(controls or {})}
     facts |= {} if guidance is None else {"guidance": guidance}
+    facts |= {"upscaled": True} if upscaled else {}
     digits = max(5, len(str(len(samples.seeds) - 1)))
     names = [f"{index:0{digits}d}.png" for index in range(len(samples.seeds))]
     out.mkdir(parents=True, exist_ok=True)
@@ -62,14 +64,18 @@ def reconstruct_files(
     out: Path,
     faces: str = "largest",
     progress: Progress | None = None,
+    upscale: bool = False,
 ) -> list[dict[str, Any]]:
     """Reconstruct each photo into `out`; one row per face, and one with 'error' for a photo that failed.
 
-    Writes NAME.png (original | reconstruction), NAME.npy (the latent, (D,) float32), numbered when a photo
-    has several faces or two photos share a name, and reconstructions.jsonl.
+    upscale: pictures of twice the size; the figures stay the model's own. Writes NAME.png (original |
+    reconstruction), NAME.npy (the latent, (D,) float32), numbered when a photo has several faces or two
+    photos share a name, and reconstructions.jsonl. Raises CheckpointError to upscale without an upscaler.
     """
     from facevae.data.photos import read_photo
 
+    if upscale:
+        generator.require_upscaler()
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     taken: set[str] = set()
@@ -77,13 +83,17 @@ def reconstruct_files(
         if progress:
             progress(done, len(photos))
         try:
-            results = generator.reconstruct(read_photo(path), faces)
+            photo = read_photo(path)
+            results = generator.reconstruct(photo, faces)
         except FaceVAEError as error:
             rows.append({"photo": str(path), "error": str(error)})
             continue
         for index, result in enumerate(results):
             name = _free_name(path.stem if len(results) == 1 else f"{path.stem}-{index}", taken)
-            rows.append({"photo": str(path), **_write_reconstruction(out, name, result, generator.name)})
+            shown = upscaled_pair(generator, photo, result) if upscale else side_by_side(result)
+            facts = {"model": generator.name, "job": "reconstruct", **({"upscaled": True} if upscale else {})}
+            write_png(out / f"{name}.png", shown, **facts)
+            rows.append({"photo": str(path), **_write_figures(out, name, result)})
     write_lines(out / "reconstructions.jsonl", rows)
     return rows
 
@@ -91,6 +101,15 @@ def reconstruct_files(
 def side_by_side(result: Reconstruction) -> Photos:
     """Original | reconstruction, (H, 2W + 2, 3) uint8."""
     return tile(np.stack([result.aligned, result.reconstruction]), columns=2)
+
+
+def upscaled_pair(generator: FaceGenerator, photo: Photos, result: Reconstruction) -> Photos:
+    """Original | reconstruction at twice the model's size, (2H, 4W + 2, 3) uint8; the original as the photo
+    has it."""
+    from facevae.data.align import align
+
+    original = align(photo, result.face.landmarks_px, 2 * generator.size_px)
+    return tile(np.stack([original, generator.upscale(result.reconstruction[None])[0]]), columns=2)
 
 
 def write_latents(path: Path, latents: np.ndarray[Any, np.dtype[np.float32]]) -> None:
@@ -106,8 +125,7 @@ def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         temporary.write_text("".join(lines), encoding="utf-8")
 
 
-def _write_reconstruction(out: Path, name: str, result: Reconstruction, model: str) -> dict[str, Any]:
-    write_png(out / f"{name}.png", side_by_side(result), model=model, job="reconstruct")
+def _write_figures(out: Path, name: str, result: Reconstruction) -> dict[str, Any]:
     write_latents(out / f"{name}.npy", result.latent)
     return {
         "file": f"{name}.png",

@@ -1,4 +1,7 @@
-"""What a generated picture says of itself: that it is AI-generated, by which model, from which seed."""
+"""What a generated picture says of itself: that it is AI-generated, by which model, from which seed.
+
+PNG is what facevae hands out; WebP is for the pages of the docs.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,9 @@ from facevae.images import Photos
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's term for media made by a trained model."""
 XMP_KEY, FACTS_KEY = "XML:com.adobe.xmp", "facevae"
+EXIF_DESCRIPTION = 0x010E
+"""Where a WebP keeps the facts: it has no text chunks."""
+WEBP_QUALITY = 90
 
 
 def png_bytes(photo: Photos, **facts: Any) -> bytes:
@@ -40,8 +46,23 @@ def write_png(path: Path, photo: Photos, **facts: Any) -> None:
         temporary.write_bytes(png_bytes(photo, **facts))
 
 
+def write_webp(path: Path, photo: Photos, **facts: Any) -> None:
+    """Write a (H, W, 3) uint8 picture as WebP with the same provenance in XMP and EXIF, atomically."""
+    exif = Image.Exif()
+    exif[EXIF_DESCRIPTION] = json.dumps(facts, ensure_ascii=True, sort_keys=True)
+    with atomic_file(path) as temporary:
+        Image.fromarray(photo).save(
+            temporary,
+            format="WEBP",
+            quality=WEBP_QUALITY,
+            method=6,
+            exif=exif,
+            xmp=xmp_packet(facts).encode(),
+        )
+
+
 def read_provenance(path: Path) -> dict[str, Any]:
-    """The facts that facevae wrote into a PNG, and 'digital_source_type'; empty when it wrote none.
+    """The facts that facevae wrote into a PNG or WebP, and 'digital_source_type'; empty when it wrote none.
 
     Raises DataError when the file is not an image.
     """
@@ -49,6 +70,9 @@ def read_provenance(path: Path) -> dict[str, Any]:
         with Image.open(path) as image:
             image.load()
             text = {key: str(value) for key, value in image.info.items() if key in (XMP_KEY, FACTS_KEY)}
+            if image.format == "WEBP":
+                text[XMP_KEY] = image.info.get("xmp", b"").decode("utf-8", "replace")
+                text[FACTS_KEY] = str(image.getexif().get(EXIF_DESCRIPTION, "{}"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {path} as an image: {error}") from error
     try:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from facevae.checkpoint import load_model, read_tensors, save_model
+from facevae.checkpoint import load_model, load_upscaler, read_tensors, save_model
 from facevae.config import TrainConfig
 from facevae.errors import CheckpointError, ConfigError
 from facevae.flow import FlowPrior
@@ -66,11 +66,11 @@ def fit_prior(
     }  # fmt: skip
     weights = read_tensors(folder / "model.safetensors").values()
     half = any(tensor.dtype == torch.float16 for tensor in weights)
-    save_model(out, autoencoder, prior, card, extra, half)
+    save_model(out, autoencoder, prior, card, extra, half, load_upscaler(folder))
     return out
 
 
-WRITTEN_BY_SAVE = {"format_version", "model", "prior", "prior_settings", "sha256"}
+WRITTEN_BY_SAVE = {"format_version", "model", "prior", "prior_settings", "upscaler", "sha256"}
 
 
 def _check_out(out: Path) -> None:

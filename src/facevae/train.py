@@ -71,7 +71,10 @@ def train(
     if (run / "model" / "config.json").is_file():
         return run / "model"
     if processes.is_main_process:
-        Console(stderr=True).print(f"reading {path}", highlight=False)
+        console, count = Console(stderr=True), processes.num_processes
+        console.print(f"reading {path}", highlight=False)
+        if count > 1:
+            console.print(f"{count} processes share each batch", highlight=False)
     splits = load_splits(path, model_config, config)
     state = fit(*splits, run, model_config, config, device)
     if processes.is_main_process:

@@ -26,6 +26,8 @@ COLUMNS = (
     ("reconstruction", "feature_distance"), ("reconstruction", "identity_cosine"),
 )  # fmt: skip
 
+REAL = "*real faces against real faces*"
+
 Row = Mapping[str, Any]
 
 
@@ -59,12 +61,10 @@ def quality_table(rows: Sequence[Row]) -> list[list[str]]:
         *(figure_kind(name).label for _, name in COLUMNS),
     ]
     header += ["memorises", "samples/s"]
-    methods: dict[str, list[Row]] = {}
-    for row in rows:
-        methods.setdefault(row.get("method", row["name"]), []).append(row)
-    lines = [_line(group) for group in methods.values()]
+    lines = [_line(group) for group in by_method(rows)]
     measured = next((row for row in rows if "generation" in row), None)
-    return [header, *([_floors(measured)] if measured else []), *lines]
+    floors = [REAL, "–", "–", "–", *floor_cells(measured, COLUMNS), "–", "–"] if measured else None
+    return [header, *([floors] if floors else []), *lines]
 
 
 def quality_sheet(rows: Sequence[Row]) -> tuple[Photos, list[str]]:
@@ -72,6 +72,14 @@ def quality_sheet(rows: Sequence[Row]) -> tuple[Photos, list[str]]:
     lines = [np.load(row["samples"], mmap_mode="r", allow_pickle=False)[:SHOWN] for row in rows]
     names = [f"{row['label']}, seed {row['seed']}" for row in rows]
     return tile(np.concatenate(lines), SHOWN), names
+
+
+def by_method(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows of one method with its several seeds together, in the order of their first ones."""
+    methods: dict[str, list[Row]] = {}
+    for row in rows:
+        methods.setdefault(row.get("method", row["name"]), []).append(row)
+    return list(methods.values())
 
 
 def _line(group: Sequence[Row]) -> list[str]:
@@ -84,13 +92,14 @@ def _line(group: Sequence[Row]) -> list[str]:
     minutes = statistics.mean(row["facts"]["train_seconds"] for row in group) / 60
     parameters = sum(first["facts"]["parameters"].values()) / 1e6
     cells = [f"{first['label']}{seeds}", f"{minutes:.1f}", f"{seen:,.0f}", f"{parameters:.1f}"]
-    cells += [_cell(group, section, name) for section, name in COLUMNS]
+    cells += [figure_cell(group, section, name) for section, name in COLUMNS]
     copies = any(row["memorisation"]["feature"]["memorises"] for row in group)
     speed = statistics.median(row["facts"]["samples_per_s"] for row in group)
     return [*cells, "yes" if copies else "no", f"{speed:,.0f}"]
 
 
-def _cell(group: Sequence[Row], section: str, name: str) -> str:
+def figure_cell(group: Sequence[Row], section: str, name: str) -> str:
+    """A figure as text; over several seeds, the mean and the range."""
     values = [row[section][name]["value"] for row in group if row.get(section, {}).get(name)]
     if not values:
         return "–"
@@ -100,9 +109,10 @@ def _cell(group: Sequence[Row], section: str, name: str) -> str:
     return f"{text} ({format_value(name, min(values))} to {format_value(name, max(values))})"
 
 
-def _floors(row: Row) -> list[str]:
+def floor_cells(row: Row, columns: Sequence[tuple[str, str]]) -> list[str]:
+    """What real faces measure against real faces, '–' for figures without a floor."""
     cells = []
-    for section, name in COLUMNS:
+    for section, name in columns:
         floor = (row.get(section, {}).get(name) or {}).get("floor")
         cells.append("–" if floor is None else format_value(name, floor))
-    return ["*real faces against real faces*", "–", "–", "–", *cells, "–", "–"]
+    return cells
