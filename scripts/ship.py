@@ -14,8 +14,8 @@ from pathlib import Path
 from facevae.checkpoint import load_model, load_upscaler, save_model
 from facevae.config import TrainConfig
 from facevae.data.dataset import FaceDataset
-from facevae.generator import SHIPPED
 from facevae.model_card import model_card
+from facevae.models import SHIPPED
 from facevae.validation import validate
 
 MOST_LOST_DB = 0.02

@@ -74,7 +74,10 @@ def write_dataset(folder: Path, faces: dict[str, np.ndarray], rows: Callable[[in
 def labelled(index: int) -> dict[str, Any]:
     """Attributes of face `index`; every fourth has no expression."""
     expression = None if index % 4 == 3 else EXPRESSIONS[index % 3]
-    return {"age": 20.0 + index % 50, "gender": ("female", "male")[index % 2], "expression": expression}
+    return {
+        "age": 20.0 + index % 50, "gender": ("female", "male")[index % 2], "expression": expression,
+        "smile": index % 5 / 4,
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +96,21 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = {
         "images": 1280, "log_images": 320, "checkpoint_images": 640, "checkpoint_minutes": None,
         "condition_on": ("age", "gender", "expression"), "prior": "gmm", "gmm_components": 2,
+    }  # fmt: skip
+    train(dataset, run, "tiny", settings, device="cpu")
+    return run
+
+
+@pytest.fixture(scope="session")
+def steerable(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny unconditional model of 32 px whose flow prior knows age, gender, expression and smile."""
+    from facevae.train import train
+
+    run = tmp_path_factory.mktemp("runs") / "steerable"
+    settings = {
+        "images": 640, "log_images": 320, "checkpoint_images": 640, "checkpoint_minutes": None,
+        "prior": "flow", "prior_condition_on": ("age", "gender", "expression", "smile"),
+        "flow_steps": 150, "flow_width": 64, "flow_blocks": 2,
     }  # fmt: skip
     train(dataset, run, "tiny", settings, device="cpu")
     return run

@@ -19,13 +19,15 @@ SOURCE = ROOT / "src" / "facevae"
 LAYERS = [
     {"errors", "config", "upscaler_config", "attributes", "lazy", "figures"},
     {"images", "distributions", "layers", "schedules", "ema"},
-    {"model", "features", "losses", "discriminator", "flow", "flow_fit", "prior",
-     "upscaler", "metrics"},
+    {"model", "features", "losses", "discriminator", "flow", "flow_fit", "prior", "upscaler", "editing",
+     "metrics"},
     {"data", "files", "checkpoint", "provenance", "pages", "charts"},
     {"train", "train_state", "engine", "adversary", "run", "runlog", "run_page", "model_card", "validation",
-     "generator", "output", "refit", "train_upscaler", "upscaler_log", "bench", "evaluate", "evaluation",
-     "evaluate_page", "evaluate_tiles", "evaluate_sections"},
-    {"cli", "cli_bench", "cli_upscaler", "console", "demo", "__main__", "__init__"},
+     "models", "generator", "output", "refit", "train_upscaler", "upscaler_log", "bench", "evaluate",
+     "evaluation", "evaluate_page", "evaluate_tiles", "evaluate_sections", "controls", "choosing", "morph",
+     "describe", "edit", "avatar", "augment", "stylize", "looks", "explore"},
+    {"cli", "cli_bench", "cli_upscaler", "cli_generate", "cli_morph", "cli_describe", "cli_edit", "cli_avatar",
+     "cli_augment", "cli_stylize", "cli_explore", "console", "demo", "__main__", "__init__"},
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

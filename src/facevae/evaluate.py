@@ -34,11 +34,12 @@ from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, s
 from facevae.evaluation.sheets import write_sheets
 from facevae.evaluation.speed import machine, speed_figures
 from facevae.evaluation.upscaling import upscaling_figures
-from facevae.generator import FaceGenerator, find_model
+from facevae.generator import FaceGenerator
 from facevae.images import Photos, to_tensor
 from facevae.layers import parameter_count
 from facevae.metrics.extractor import FeatureExtractor
 from facevae.metrics.reconstruction import psnr_db
+from facevae.models import find_model
 from facevae.run import prepared
 
 TRUNCATIONS = (1.0, 0.8, 0.6)

@@ -14,9 +14,9 @@ from facevae.config import TrainConfig
 from facevae.errors import CheckpointError, ConfigError
 from facevae.flow import FlowPrior
 from facevae.flow_fit import FitProgress
-from facevae.generator import find_model, pick_device
 from facevae.layers import place
 from facevae.model_card import model_card
+from facevae.models import find_model, pick_device
 from facevae.run import fit_prior as fit_as_configured
 from facevae.run import load_splits, prepared
 from facevae.validation import validate

@@ -26,11 +26,11 @@ from facevae.ema import EMA
 from facevae.engine import keep_freed_memory, make_accelerator
 from facevae.errors import ConfigError, TrainingError
 from facevae.features import FrozenFeatures
-from facevae.generator import find_model
 from facevae.images import to_tensor
 from facevae.layers import parameter_count, place
 from facevae.losses import LossTerms, adversarial_vae_loss, see, vae_loss
 from facevae.model import FaceVAE
+from facevae.models import find_model
 from facevae.run import claim_run, finish, load_splits, prepared, prior_latents
 from facevae.runlog import RunLog, averaged_model
 from facevae.schedules import ema_decay, linear_warmup, trapezium, warmup_cosine

@@ -27,11 +27,12 @@ from facevae.engine import keep_freed_memory, make_accelerator
 from facevae.errors import ConfigError, TrainingError
 from facevae.features import FrozenFeatures
 from facevae.files import atomic_file
-from facevae.generator import FaceGenerator, find_model
+from facevae.generator import FaceGenerator
 from facevae.images import to_tensor
 from facevae.layers import place
 from facevae.losses import see
 from facevae.model import VAEOutput
+from facevae.models import find_model
 from facevae.run import claim_run, prepared
 from facevae.schedules import ema_decay
 from facevae.train import adversary_due, batches, calibrate, learning_rates, make_features, prepare_phase

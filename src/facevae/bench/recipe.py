@@ -16,9 +16,10 @@ from facevae.errors import ConfigError, FaceVAEError, did_you_mean
 from facevae.evaluation.pictures import figure
 from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, silent
 from facevae.evaluation.speed import machine
-from facevae.generator import FaceGenerator, pick_device
+from facevae.generator import FaceGenerator
 from facevae.layers import parameter_count
 from facevae.metrics.extractor import FeatureExtractor
+from facevae.models import pick_device
 from facevae.refit import fit_prior
 from facevae.run import prepared
 from facevae.train import train

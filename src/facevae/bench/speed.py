@@ -17,9 +17,10 @@ from facevae.config import preset
 from facevae.data.dataset import FaceBatch
 from facevae.engine import keep_freed_memory, make_accelerator
 from facevae.evaluation.speed import median_seconds
-from facevae.generator import FaceGenerator, pick_device
+from facevae.generator import FaceGenerator
 from facevae.layers import parameter_count
 from facevae.model import FaceVAE
+from facevae.models import pick_device
 from facevae.train import make_features, make_state, train_step
 
 WARMUP_STEPS = 4
