@@ -26,8 +26,8 @@ LAYERS = [
      "models", "generator", "output", "refit", "train_upscaler", "upscaler_log", "bench", "evaluate",
      "evaluation", "evaluate_page", "evaluate_tiles", "evaluate_sections", "controls", "choosing", "morph",
      "describe", "edit", "avatar", "augment", "stylize", "looks", "explore"},
-    {"cli", "cli_bench", "cli_upscaler", "cli_generate", "cli_morph", "cli_describe", "cli_edit", "cli_avatar",
-     "cli_augment", "cli_stylize", "cli_explore", "console", "demo", "__main__", "__init__"},
+    {"cli", "cli_bench", "cli_upscaler", "cli_generate", "cli_morph", "cli_describe", "cli_edit",
+     "cli_avatar", "cli_augment", "cli_stylize", "cli_explore", "console", "demo", "__main__", "__init__"},
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
