@@ -114,8 +114,9 @@ class TrainConfig:
     """A trained model, by name or folder, whose weights the run begins with, where names and shapes agree."""
     adversary_weight: float = 0.0
     """Nats per pixel value for one unit of the adversary's verdict on the made faces; 0: no adversary."""
-    adversary_images: int = 300_000
-    """The adversary is switched on after so many images, once reconstructions have shape."""
+    adversary_images: int | None = None
+    """The adversary is switched on after so many images, once reconstructions have shape. None: after two
+    fifths of all."""
     adversary_samples: Literal["prior", "normal", "none"] = "prior"
     """What it sees besides reconstructions: as many samples from the learned prior, or from N(0, I)."""
     freeze_encoder: bool = True
@@ -163,13 +164,14 @@ class TrainConfig:
             _check(value is None or value > 0, name, value, "more than 0")
         for name in ("perceptual_weight", "beta", "kl_warmup_images", "free_bits_nats", "warmup_images",
                      "weight_decay", "cache_gb", "adversary_weight", "adversary_images"):  # fmt: skip
-            _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+            value = getattr(self, name)
+            _check(value is None or value >= 0, name, value, "0 or more")
         _check(0 <= self.attribute_dropout <= 1, "attribute_dropout", self.attribute_dropout, "0 to 1")
         _check(
             not self.adversary_weight or self.perceptual_weight > 0,
             "perceptual_weight",
             self.perceptual_weight,
-            "more than 0 with an adversary: both look through the same network",
+            "more than 0 with an adversary (both look through the same network), or adversary_weight=0",
         )
         _check(
             not self.adversary_weight or self.freeze_encoder or self.adversary_samples != "prior",
@@ -192,17 +194,23 @@ class TrainConfig:
         return TrainConfig(**{**values, **names})
 
 
+RECIPE: dict[str, Any] = {"beta": 14.0, "adversary_weight": 1.0, "prior": "flow"}
+"""What the sizes that are trained in earnest share (docs/recipe.md): how `face64` was made."""
+
 PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "tiny": (
         {"size_px": 32, "latent_dim": 32, "width": 32, "style_width": 32},
         {"images": 2_000, "batch_size": 32, "perceptual_weight": 0.0, "prior": "normal", "log_images": 320,
          "kl_warmup_images": 500, "warmup_images": 200, "ema_images": 500, "learning_rate": 2e-3},
     ),
-    "small": ({}, {}),
-    "base": ({"size_px": 128, "width": 512, "blocks": 2}, {"images": 10_000_000, "batch_size": 256}),
+    "small": ({}, RECIPE),
+    "base": (
+        {"size_px": 128, "width": 512, "blocks": 2},
+        {**RECIPE, "images": 10_000_000, "batch_size": 256},
+    ),
     "large": (
         {"size_px": 256, "latent_dim": 512, "width": 768, "blocks": 3},
-        {"images": 50_000_000, "batch_size": 512, "learning_rate": 3e-4},
+        {**RECIPE, "images": 50_000_000, "batch_size": 512, "learning_rate": 3e-4},
     ),
 }  # fmt: skip
 """Changes to the defaults. tiny: seconds, for tests; small: two cores; base: one GPU; large: several."""

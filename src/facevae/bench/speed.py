@@ -22,13 +22,20 @@ from facevae.layers import parameter_count
 from facevae.model import FaceVAE
 from facevae.models import pick_device
 from facevae.train import make_features, make_state, train_step
+from facevae.train_state import switch_adversary_on
 
 WARMUP_STEPS = 4
+TRAINED: dict[str, dict[str, Any]] = {
+    "VAE alone": {"perceptual_weight": 0.0, "adversary_weight": 0.0},
+    "VAE with perceptual term": {"adversary_weight": 0.0},
+    "with the adversary": {"adversary_samples": "normal"},  # decoded as those of the prior are
+}
 MATRIX = 2048
 
 
 def train_bench(steps: int = 30, device: str = "auto", pythae: bool = False) -> list[dict[str, Any]]:
-    """Training speed of the preset 'small' at 64 px on random pixels, alone and with the perceptual term.
+    """Training speed of the preset 'small' at 64 px on random pixels, alone, with the perceptual term, and
+    with the adversary as well.
 
     One row each: images/s from the median step, parameters in millions, GFLOP of one forward pass, and what
     share of the measured matrix product's rate the networks reach (a step counts three forward passes; the
@@ -36,10 +43,14 @@ def train_bench(steps: int = 30, device: str = "auto", pythae: bool = False) -> 
     """
     keep_freed_memory()
     peaks, rows = peak_rows(device), []
-    for weight in (0.0, 0.5):
-        model_config, config = preset("small", {"perceptual_weight": weight})
+    for what, fields in TRAINED.items():
+        model_config, config = preset("small", fields)
         accelerator = make_accelerator(config, device)
         state = make_state(model_config, config, accelerator.device)
+        if config.adversary_weight:
+            switch_adversary_on(state, config, accelerator.device)
+            assert state.adversary is not None
+            state.adversary.prepare(accelerator)
         wrapped, state.optimizer = accelerator.prepare(state.model, state.optimizer)
         features = make_features(config, accelerator.device)
         rng = np.random.default_rng(0)
@@ -54,7 +65,7 @@ def train_bench(steps: int = 30, device: str = "auto", pythae: bool = False) -> 
         images_per_s, gflop = config.batch_size / seconds, forward_gflop(state.model)
         rows.append(
             {
-                "what": "VAE with perceptual term" if weight else "VAE alone",
+                "what": what,
                 "images_per_s": images_per_s,
                 "encoder_m": parameter_count(state.model.encoder) / 1e6,
                 "decoder_m": parameter_count(state.model.decoder) / 1e6,
