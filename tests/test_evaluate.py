@@ -121,7 +121,7 @@ def test_guidance_is_measured_and_stated(trained: Path, dataset: Path, tmp_path:
     )
     assert weak != firm
     with pytest.raises(ConfigError, match="needs a prior with controls"):
-        evaluate("face64", dataset, tmp_path / "out", samples=2, guidance=2.0, device="cpu")
+        evaluate(trained, dataset, tmp_path / "out", samples=2, guidance=2.0, device="cpu")
 
 
 def test_page_and_sheets_are_written(report_folder: Path, report: dict[str, Any]) -> None:

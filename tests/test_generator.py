@@ -77,6 +77,11 @@ def test_impossible_requests_are_refused(tiny: FaceGenerator, count: int, trunca
         tiny.sample(count, truncation=truncation)
 
 
+def test_guidance_needs_a_prior_with_controls(tiny: FaceGenerator) -> None:
+    with pytest.raises(ConfigError, match="needs a prior with controls"):
+        tiny.sample(1, guidance=2.0)
+
+
 def test_decoding_what_was_encoded_gives_the_face_back(tiny: FaceGenerator) -> None:
     faces = blob_faces(16, 32, seed=1)
     again = tiny.decode(tiny.encode(faces))

@@ -136,7 +136,8 @@ def test_core_imports_without_any_extra() -> None:
                "tensorboard", "skimage", "webdataset", "scipy"]  # fmt: skip
     code = (
         f"import sys; [sys.modules.__setitem__(name, None) for name in {blocked}]; "
-        "import facevae.train, facevae.generator, facevae.cli, facevae.output"
+        "import facevae.train, facevae.generator, facevae.cli, facevae.output, "
+        "facevae.choosing, facevae.controls, facevae.morph, facevae.edit, facevae.describe"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from facevae.config import ModelConfig
+from facevae.editing import LatentReader
 from facevae.errors import CheckpointError, FaceVAEError
 from facevae.files import atomic_file, atomic_folder
 from facevae.model import FaceVAE
@@ -61,18 +62,26 @@ def save_model(
     extra: Mapping[str, Any],
     half: bool = False,
     upscaler: Upscaler | None = None,
+    reader: LatentReader | None = None,
 ) -> None:
     """Write a trained model's directory: config.json, model.safetensors, prior.safetensors, README.md.
 
     half: store float16, half the size (for weights that are shipped); it is read back as float32.
-    upscaler: written beside them as upscaler.safetensors; None for a model without one.
+    upscaler, reader: written beside them as upscaler.safetensors and editing.safetensors (24 kB, never
+    halved); None for a model without one.
     """
     dtype = torch.float16 if half else torch.float32
-    files = ["model", "prior"] if upscaler is None else ["model", "prior", "upscaler"]
+    files = ["model", "prior"]
+    files += [name for name, part in (("upscaler", upscaler), ("editing", reader)) if part is not None]
     with atomic_folder(folder) as temporary:
         save_file(_weights(model, dtype), temporary / "model.safetensors")
         if upscaler is not None:
             save_file(_weights(upscaler, dtype), temporary / "upscaler.safetensors")
+        if reader is not None:
+            save_file(
+                {name: value.contiguous() for name, value in reader.tensors().items()},
+                temporary / "editing.safetensors",
+            )
         prior_tensors = {
             name: value.to(dtype) if value.is_floating_point() else value
             for name, value in prior.tensors().items()
@@ -81,6 +90,7 @@ def save_model(
         config = {
             "format_version": FORMAT_VERSION, "model": model.config.to_json(), "prior": prior.kind,
             "prior_settings": prior.settings(), **extra, **_upscaler_shape(upscaler),
+            **({} if reader is None else {"editing": reader.settings()}),
             "sha256": {name: sha256_file(temporary / f"{name}.safetensors") for name in files},
         }  # fmt: skip
         write_json(temporary / "config.json", config)
@@ -143,6 +153,22 @@ def load_upscaler(folder: Path) -> Upscaler | None:
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{folder} holds no upscaler that facevae wrote: {error}") from error
     return upscaler.eval().requires_grad_(False)
+
+
+def load_reader(folder: Path) -> LatentReader | None:
+    """The reader of attributes in a trained model's directory; None when it has none.
+
+    Raises CheckpointError when its file is absent or damaged.
+    """
+    config = read_json(folder / "config.json")
+    if "editing" not in config:
+        return None
+    path = folder / "editing.safetensors"
+    try:
+        _check_sum(path, config["sha256"]["editing"])
+        return LatentReader.from_saved(read_tensors(path), config["editing"])
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{path} is no reader that facevae wrote: {error}") from error
 
 
 def save_checkpoint(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +10,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from facevae.cli_augment import augment
+from facevae.cli_avatar import avatar
 from facevae.cli_bench import DeviceOption, ModelOption, bench_app
+from facevae.cli_describe import describe
+from facevae.cli_edit import edit
+from facevae.cli_explore import explore
+from facevae.cli_generate import GuidanceOption, UpscaleOption, generate
+from facevae.cli_morph import interpolate
+from facevae.cli_stylize import stylize
 from facevae.cli_upscaler import train_upscaler
 from facevae.console import counting, say, stages
 from facevae.errors import FaceVAEError
@@ -28,27 +34,6 @@ app = typer.Typer(
     "`facevae train PHOTOS --out RUN` trains on your own.",
 )
 app.add_typer(bench_app, name="bench")
-
-SeedOption = Annotated[
-    int | None, typer.Option("--seed", help="The same seed gives the same faces. Default: random.")
-]
-AgeOption = Annotated[float | None, typer.Option("--age", help="Years; for models with this control.")]
-GenderOption = Annotated[
-    str | None, typer.Option("--gender", help="female or male; for models with this control.")
-]
-ExpressionOption = Annotated[
-    str | None, typer.Option("--expression", help="neutral, happy, sad ...; for models with this control.")
-]
-
-GuidanceOption = Annotated[
-    float | None,
-    typer.Option(
-        "--guidance", help="Above 1 the controls of the prior show more clearly. Default: the model's."
-    ),
-]
-UpscaleOption = Annotated[
-    bool, typer.Option("--upscale", help="At twice the size; for models with an upscaler.")
-]
 
 
 @app.command()
@@ -192,39 +177,8 @@ def prior(
     say(f"The model is in {out}. Make faces with: facevae generate --model {out}")
 
 
-@app.command()
-def generate(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("faces"),
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many faces.")] = 16,
-    model: ModelOption = "face64",
-    seed: SeedOption = None,
-    truncation: Annotated[
-        float, typer.Option("--truncation", help="0 < t <= 1: smaller is more typical and less diverse.")
-    ] = 1.0,
-    age: AgeOption = None,
-    gender: GenderOption = None,
-    expression: ExpressionOption = None,
-    guidance: GuidanceOption = None,
-    upscale: UpscaleOption = False,
-    device: DeviceOption = "auto",
-) -> None:
-    """New faces: 00000.png ..., grid.png, latents.npy, faces.jsonl."""
-    from facevae.generator import FaceGenerator
-    from facevae.output import write_samples
-
-    generator = FaceGenerator.from_pretrained(model, device)
-    if upscale:
-        generator.require_upscaler()
-    given = {"age": age, "gender": gender, "expression": expression}
-    controls = {control: value for control, value in given.items() if value is not None}
-    start = secrets.randbelow(2**31) if seed is None else seed
-    with counting("faces") as progress:
-        samples = generator.sample(count, start, controls, truncation, guidance, progress)
-    used = generator.guidance_used(guidance) if generator.prior.schema.names else None
-    if upscale:
-        samples = replace(samples, photos=generator.upscale(samples.photos))
-    write_samples(out, samples, generator.name, truncation, controls, used, upscale)
-    say(f"{count} faces in {out} (seed {start}); see {out / 'grid.png'}")
+for job in (generate, describe, edit, interpolate, avatar, stylize, augment, explore):
+    app.command()(job)
 
 
 @app.command()

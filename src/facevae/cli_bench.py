@@ -102,6 +102,39 @@ def bench_recipe(
         record(docs, "ablation", recipe_text(out, results, addresses))
 
 
+@bench_app.command("edit")
+def bench_edit(
+    model: Annotated[str, typer.Argument(help="A shipped model, a folder that `train` wrote, or a Hub id.")],
+    data: Annotated[Path, typer.Option("--data", help="A prepared dataset, or photos (prepared first).")],
+    faces: Annotated[int, typer.Option("--faces", help="Validation faces to edit.")] = 500,
+    settings: Annotated[
+        str | None,
+        typer.Option("--only", help="Rows that begin so: direction, flow ... Default: all."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides which faces.")] = 0,
+    device: DeviceOption = "auto",
+    docs: DocsOption = None,
+) -> None:
+    """Every way to edit, judged by evaluate's probes: what changes as asked, what stays, who stays."""
+    from facevae.bench.editing import SETTINGS, editing_bench
+    from facevae.bench.editing_page import editing_text, write_pictures
+    from facevae.errors import ConfigError
+    from facevae.generator import FaceGenerator
+
+    chosen = [one for one in SETTINGS if one.label.startswith(settings or "")]
+    if not chosen:
+        raise ConfigError(
+            f"no row begins with '{settings}'. There are: {'; '.join(s.label for s in SETTINGS)}."
+        )
+    with stages() as progress:
+        text = editing_text(editing_bench(model, data, faces, seed, device, chosen, progress))
+    print(text)
+    if docs is not None:
+        for name in write_pictures(FaceGenerator.from_pretrained(model, device), docs.parent / "images"):
+            say(f"Written: {docs.parent / 'images' / name}")
+        record(docs, "edit", text)
+
+
 @bench_app.command("train")
 def bench_train(
     steps: Annotated[int, typer.Option("--steps", help="Timed steps of 64 faces.")] = 30,
@@ -152,6 +185,37 @@ def bench_prepare(
     rows = [prepare_bench(photos, 224, workers, source)]
     print_rows(rows)
     record_rows(docs, "prepare", rows)
+
+
+@bench_app.command("augment")
+def bench_augment(
+    data: Annotated[Path, typer.Argument(help="A prepared, labelled dataset.")],
+    model: ModelOption = "face64",
+    by: Annotated[str, typer.Option("--by", help="What to tell: age_group, expression or gender.")] = (
+        "age_group"
+    ),
+    per_class: Annotated[
+        str, typer.Option("--per-class", help="Real faces of each class to learn from, such as 20,50.")
+    ] = "20,50",
+    made: Annotated[int, typer.Option("--made", help="Faces of each class that the model adds.")] = 100,
+    seeds: Annotated[int, typer.Option("--seeds", help="Draws of the real faces.")] = 5,
+    classifier: Annotated[
+        str, typer.Option("--classifier", help="cnn (on pixels), features (frozen ones) or both.")
+    ] = "both",
+    device: DeviceOption = "auto",
+    docs: DocsOption = None,
+) -> None:
+    """A classifier learnt from few real faces, with and without made ones, judged by held-out real faces."""
+    from facevae.bench.augmenting import AugmentPlan, augment_bench, augment_text, parse_counts
+    from facevae.bench.classifiers import CLASSIFIERS
+
+    chosen = tuple(CLASSIFIERS) if classifier == "both" else (classifier,)
+    plan = AugmentPlan(by, parse_counts(per_class), made, seeds, chosen)
+    with stages() as progress:
+        rows = augment_bench(data, model, plan, device, progress)
+    text = augment_text(rows, plan, model)
+    print(text)
+    record(docs, f"augment-{by}", text)
 
 
 def record_rows(docs: Path | None, name: str, rows: Sequence[Mapping[str, Any]]) -> None:

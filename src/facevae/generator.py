@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facevae.attributes import Schema, Value
-from facevae.checkpoint import load_model, load_upscaler
+from facevae.checkpoint import load_model, load_reader, load_upscaler
+from facevae.editing import LatentReader
 from facevae.errors import CheckpointError, ConfigError, ControlError, DataError
 from facevae.images import Photos, to_photos, to_tensor
 from facevae.layers import place
@@ -27,6 +28,8 @@ from facevae.upscaler import Upscaler
 
 if TYPE_CHECKING:
     from facevae.data.detect import Face, FaceDetector
+    from facevae.describe import Described
+    from facevae.edit import Edit
 
 DECODE_BATCH = 64
 
@@ -65,13 +68,20 @@ class FaceGenerator:
     """
 
     def __init__(
-        self, model: FaceVAE, prior: Prior, name: str, device: str = "auto", upscaler: Upscaler | None = None
+        self,
+        model: FaceVAE,
+        prior: Prior,
+        name: str,
+        device: str = "auto",
+        upscaler: Upscaler | None = None,
+        reader: LatentReader | None = None,
     ) -> None:
         self.device = pick_device(device)
         self.model = place(model, self.device).eval()
         self.prior = prior
         self.name = name
         self.upscaler = upscaler and place(upscaler, self.device).eval()
+        self.reader = reader
 
     @classmethod
     def from_pretrained(cls, name_or_dir: str | Path = DEFAULT_MODEL, device: str = "auto") -> FaceGenerator:
@@ -83,7 +93,7 @@ class FaceGenerator:
         folder = find_model(name_or_dir)
         model, prior, _ = load_model(folder)
         name = folder.resolve().parent.name if folder.name == "model" else folder.resolve().name
-        return cls(model, prior, name, device, load_upscaler(folder))
+        return cls(model, prior, name, device, load_upscaler(folder), load_reader(folder))
 
     @property
     def size_px(self) -> int:
@@ -195,6 +205,30 @@ class FaceGenerator:
         chosen = found if faces == "all" else found[:1]
         aligned = np.stack([align(photo, face.landmarks_px, self.size_px) for face in chosen])
         return self._through(aligned, chosen)
+
+    def edit(self, photo: Photos, changes: Controls, **options: Any) -> list[Edit]:
+        """The faces of a photo with other attributes; options as of `facevae.edit.edit_photo`."""
+        from facevae.edit import edit_photo
+
+        return edit_photo(self, photo, changes, **options)
+
+    def describe(self, text: str, count: int = 16, seed: int = 0, **options: Any) -> Described:
+        """Faces for words in English or Chinese; options as of `facevae.describe.describe_faces`."""
+        from facevae.describe import describe_faces
+
+        return describe_faces(self, text, count, seed, **options)
+
+    def avatar(self, who: str | Path, out: Path, **options: Any) -> dict[str, Any]:
+        """Portraits of one person in `out`; options as of `facevae.avatar.make_avatars`."""
+        from facevae.avatar import make_avatars
+
+        return make_avatars(self, who, out, **options)
+
+    def stylize(self, photo: Photos, style: str, strength: float = 1.0) -> Photos:
+        """A photo in a look or after an artwork's file; see `facevae.stylize.style.Stylist`."""
+        from facevae.stylize.style import Stylist, find_style
+
+        return Stylist(find_style(style), strength, device=self.device.type).draw(photo)
 
     def interpolate(self, latents: Latents, frames: int, loop: bool = False) -> Latents:
         """(frames, D) latents on the path through (K, D) latents, K >= 2, spherical between neighbours."""

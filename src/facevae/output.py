@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from facevae.errors import FaceVAEError
 from facevae.files import atomic_file
-from facevae.generator import FaceGenerator, Progress, Reconstruction, Samples
+from facevae.generator import Controls, FaceGenerator, Progress, Reconstruction, Samples
 from facevae.images import Photos, tile
 from facevae.provenance import write_png
 
@@ -26,36 +27,78 @@ def write_samples(
     samples: Samples,
     model: str,
     truncation: float,
-    controls: Mapping[str, Any] | None = None,
+    controls: Controls | Sequence[Controls] | None = None,
     guidance: float | None = None,
     upscaled: bool = False,
+    notes: Sequence[Mapping[str, Any]] | None = None,
+    sheet: Photos | None = None,
 ) -> None:
     """Write 00000.png ..., grid.png, latents.npy and faces.jsonl (one line per face) into `out`.
 
     Line i names its file, seed, controls (and the guidance they were asked with, where there is one), that
-    it was upscaled, where it was, and its latent: row i of latents.npy.
+    it was upscaled, where it was, and its latent: row i of latents.npy. controls: for all faces or one for
+    each. notes: what else the line of each face says. sheet: (H, W, 3) uint8, grid.png itself; the faces in
+    a square without it.
     """
-    facts = {"model": model, "truncation": truncation, "controls": dict(controls or {})}
+    count = len(samples.seeds)
+    each = [controls or {}] * count if controls is None or isinstance(controls, Mapping) else controls
+    facts: dict[str, Any] = {"model": model, "truncation": truncation}
     facts |= {} if guidance is None else {"guidance": guidance}
     facts |= {"upscaled": True} if upscaled else {}
-    digits = max(5, len(str(len(samples.seeds) - 1)))
-    names = [f"{index:0{digits}d}.png" for index in range(len(samples.seeds))]
+    rows = [
+        {"seed": seed, **facts, "controls": dict(own)} for seed, own in zip(samples.seeds, each, strict=True)
+    ]
+    digits = max(5, len(str(count - 1)))
+    names = [f"{index:0{digits}d}.png" for index in range(count)]
     out.mkdir(parents=True, exist_ok=True)
 
     def write(index: int) -> None:
-        write_png(out / names[index], samples.photos[index], **facts, seed=samples.seeds[index])
+        write_png(out / names[index], samples.photos[index], **rows[index])
 
     with ThreadPoolExecutor(WRITE_THREADS) as pool:
-        list(pool.map(write, range(len(names))))
-    shown = samples.photos[:GRID_MOST]
-    columns = int(np.ceil(np.sqrt(len(shown))))
-    write_png(out / "grid.png", tile(shown, columns), **facts, seed=samples.seeds[0])
+        list(pool.map(write, range(count)))
+    shared = {name: value for name, value in each[0].items() if all(own.get(name) == value for own in each)}
+    grid = _square(samples.photos[:GRID_MOST]) if sheet is None else sheet
+    write_png(out / "grid.png", grid, **{**rows[0], "controls": shared})
     write_latents(out / "latents.npy", samples.latents)
-    rows = [
-        {"file": name, "seed": seed, **facts, "latent_file": "latents.npy", "latent_row": row}
-        for row, (name, seed) in enumerate(zip(names, samples.seeds, strict=True))
+    lines = [
+        {"file": name, **row, "latent_file": "latents.npy", "latent_row": index, **note}
+        for index, (name, row, note) in enumerate(zip(names, rows, notes or [{}] * count, strict=True))
     ]
-    write_lines(out / "faces.jsonl", rows)
+    write_lines(out / "faces.jsonl", lines)
+
+
+def _square(photos: Photos) -> Photos:
+    return tile(photos, int(np.ceil(np.sqrt(len(photos)))))
+
+
+def labelled_tile(
+    photos: Photos, row_labels: Sequence[str], column_labels: Sequence[str], gap_px: int = 4
+) -> Photos:
+    """(R * C, H, W, 3) uint8, row by row, as one (H', W', 3) uint8 sheet with a name on each row and column.
+
+    Black on white in Pillow's own font, as tall as fits faces of this size; columns are as wide as their
+    faces or names.
+    """
+    height, width = photos.shape[1:3]
+    font = ImageFont.load_default(size=max(11, height // 8))
+    draw = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    widths = [int(np.ceil(draw.textlength(name, font))) for name in (*row_labels, *column_labels)]
+    left = max(widths[: len(row_labels)]) + 2 * gap_px
+    step = max(width, *widths[len(row_labels) :]) + gap_px
+    top = int(font.getbbox("Ag")[3]) + 2 * gap_px if any(column_labels) else 0
+    size = (left + step * len(column_labels), top + (height + gap_px) * len(row_labels))
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, name in enumerate(column_labels):
+        draw.text((left + column * step + step // 2, top // 2), name, "black", font, anchor="mm")
+    for row, name in enumerate(row_labels):
+        y = top + row * (height + gap_px)
+        draw.text((left - gap_px, y + height // 2), name, "black", font, anchor="rm")
+        for column in range(len(column_labels)):
+            photo = Image.fromarray(photos[row * len(column_labels) + column])
+            sheet.paste(photo, (left + column * step + (step - width) // 2, y))
+    return np.asarray(sheet)
 
 
 def reconstruct_files(

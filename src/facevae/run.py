@@ -9,26 +9,29 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from safetensors.torch import save_file
 from torch import Tensor
 
-from facevae.attributes import Schema
+from facevae.attributes import CONTROLS, Schema, is_missing
 from facevae.checkpoint import read_json, read_tensors, save_model, write_json
 from facevae.config import ModelConfig, TrainConfig
 from facevae.data.dataset import FaceDataset, is_prepared, read_rows
 from facevae.distributions import reparameterise
+from facevae.editing import LatentReader
 from facevae.engine import has_bf16
 from facevae.errors import CheckpointError, ConfigError, DataError, MissingExtraError
 from facevae.files import atomic_file
 from facevae.flow_fit import FitProgress, fit_flow, mirrored_rows
+from facevae.images import to_tensor
 from facevae.model import FaceVAE
 from facevae.model_card import model_card
 from facevae.prior import GaussianMixturePrior, NormalPrior, Prior
 from facevae.run_page import write_run_page
 from facevae.train_state import TrainState
-from facevae.validation import posteriors, validate
+from facevae.validation import EVAL_BATCH, posteriors, validate
 
 FREE_FIELDS = (
     "cache_gb", "checkpoint_images", "checkpoint_minutes", "keep_checkpoints", "log_images", "prior",
@@ -116,13 +119,15 @@ def finish(
     config: TrainConfig,
     state: TrainState,
 ) -> None:
-    """Fit the prior, measure on the validation split, and write `run`/model and `run`/run.html."""
+    """Fit prior and reader, measure on the validation split, and write `run`/model and `run`/run.html."""
     console = Console(stderr=True)
     model = model.cpu()
     console.print(
         f"fitting the {config.prior} prior and measuring on {len(validation):,} faces", highlight=False
     )
-    prior = fit_prior(model, data, config, progress=ConsoleLine(console))
+    encoded = None if config.prior == "normal" else posteriors(model, data, config.flip)
+    prior = fit_prior(model, data, config, progress=ConsoleLine(console), encoded=encoded)
+    reader = fit_reader(model, data, config, encoded)
     result = validate(model, validation, config)
     measured = {
         **result.figures(),
@@ -133,7 +138,7 @@ def finish(
     }
     extra = {"train": config.to_json(), "dataset": _dataset_identity(data.info), "measured": measured}
     card = model_card(run.resolve().name, model, prior, config, data.info, measured)
-    save_model(run / "model", model, prior, card, extra)
+    save_model(run / "model", model, prior, card, extra, reader=reader)
     try:
         write_run_page(run, measured)
     except MissingExtraError as error:
@@ -146,15 +151,17 @@ def fit_prior(
     config: TrainConfig,
     seed: int | None = None,
     progress: FitProgress | None = None,
+    encoded: tuple[Tensor, Tensor] | None = None,
 ) -> Prior:
     """The prior that `config` names, fitted to the posteriors of the training faces.
 
     Mirror images are faces too when the model was trained with them. seed: the configuration's unless given.
+    encoded: what `posteriors` gives for them, where it is known already.
     """
     seed = config.seed if seed is None else seed
     if config.prior == "normal":
         return NormalPrior(model.config.latent_dim)
-    mean, logvar = posteriors(model, data, config.flip)
+    mean, logvar = encoded or posteriors(model, data, config.flip)
     if config.prior == "gmm":
         noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(seed))
         return GaussianMixturePrior.fit(reparameterise(mean, logvar, noise), config.gmm_components, seed)
@@ -166,6 +173,38 @@ def fit_prior(
         mean, logvar, rows, schema, config.flow_steps, config.flow_width, config.flow_blocks,
         seed=seed, bf16=bf16, progress=progress,
     )  # fmt: skip
+
+
+def fit_reader(
+    model: FaceVAE,
+    data: FaceDataset,
+    config: TrainConfig,
+    encoded: tuple[Tensor, Tensor] | None = None,
+) -> LatentReader | None:
+    """The reader of attributes of the training faces' posterior means; None when hardly any are labelled.
+
+    Mirror images and `encoded` as in `fit_prior`. A conditional encoder is not told the attributes here, as
+    it is not of a new photo; `encoded` is then of no use.
+    """
+    rows = read_rows(data.path, data.split)
+    if all(is_missing(row.get(attribute.name)) for row in rows for attribute in CONTROLS):
+        return None
+    conditional = model.config.schema.width > 0
+    mean = _untold_means(model, data, config.flip) if conditional or encoded is None else encoded[0]
+    return LatentReader.fit(mean, [*rows, *mirrored_rows(rows)] if config.flip else rows)
+
+
+@torch.no_grad()
+def _untold_means(model: FaceVAE, data: FaceDataset, flip: bool) -> Tensor:
+    """Posterior means as `posteriors` gives them, of an encoder that is told no attribute."""
+    device = next(model.parameters()).device
+    views: list[list[Tensor]] = [[], []]
+    for start in range(0, len(data), EVAL_BATCH):
+        photos = data.batch(np.arange(start, min(start + EVAL_BATCH, len(data)))).photos
+        x = to_tensor(photos.to(device))
+        for parts, view in zip(views, (x, x.flip(3)) if flip else (x,), strict=False):
+            parts.append(model.encoder(view)[0].float().cpu())
+    return torch.cat(views[0] + views[1])
 
 
 def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: Path) -> Tensor:

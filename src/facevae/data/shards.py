@@ -82,8 +82,8 @@ def write_dataset(
         raise DataError(f"not one usable face among the photos: {reasons}. See {out / 'rejects.csv'}.")
     # Sources are often sorted, by age for one. In the order of their hashes, every shard is a fair sample.
     kept.sort(key=lambda face: (index.sha[face].tobytes(), face))
-    table = _Table(out / "metadata.parquet", index.columns)
-    writers = {split: _Shards(out, split, config.shard_faces) for split in SPLITS}
+    table = TableWriter(out / "metadata.parquet", index.columns)
+    writers = {split: ShardWriter(out, split, config.shard_faces) for split in SPLITS}
     try:
         for face in kept:
             row, picture = read_face(parts, index, face)
@@ -105,7 +105,7 @@ def read_parts(parts: Sequence[Path], config: PrepareConfig) -> Index:
     sha, phash, photos = bytearray(), bytearray(), []
     columns: dict[str, str] = {}
     for number, part in enumerate(parts):
-        for start, length, row in _lines(part):
+        for start, length, row in part_lines(part):
             if "reason" in row:
                 continue
             place.append((number, start, length))
@@ -161,14 +161,14 @@ def write_rejects(
                 samples.append((name, reason, picture))
 
         for part in parts:
-            for _, _, row in _lines(part):
+            for _, _, row in part_lines(part):
                 if "reason" in row:
-                    reject(row["file"], row["reason"], _picture(part, row))
+                    reject(row["file"], row["reason"], part_picture(part, row))
                     continue
                 if face in index.repeats:
                     why, original = index.repeats[face]
                     twin = read_row(parts, index, original)["file"]
-                    reject(row["file"], f"{why}: of {twin}", _picture(part, row))
+                    reject(row["file"], f"{why}: of {twin}", part_picture(part, row))
                 face += 1
         for name, reason in orphans.items():
             reject(name, reason, None)
@@ -195,7 +195,7 @@ def read_row(parts: Sequence[Path], index: Index, face: int) -> Row:
 
 def read_face(parts: Sequence[Path], index: Index, face: int) -> tuple[Row, bytes]:
     row = read_row(parts, index, face)
-    picture = _picture(parts[int(index.place[face, 0])], row)
+    picture = part_picture(parts[int(index.place[face, 0])], row)
     assert picture is not None
     return row, picture
 
@@ -216,7 +216,7 @@ def observe(summary: Summary, row: Row, picture: bytes) -> None:
             summary.numbers.setdefault(name, bytearray()).extend(np.float32(value).tobytes())
 
 
-class _Shards:
+class ShardWriter:
     """Writes one split's faces to numbered tars of at most `most` faces, with the same bytes every time."""
 
     def __init__(self, out: Path, split: str, most: int) -> None:
@@ -248,7 +248,7 @@ class _Shards:
         self._tar.addfile(member, io.BytesIO(data))
 
 
-class _Table:
+class TableWriter:
     """Writes metadata.parquet in row groups, with the columns known beforehand."""
 
     def __init__(self, path: Path, columns: dict[str, str]) -> None:
@@ -281,7 +281,7 @@ class _Table:
         self._rows = []
 
 
-def _lines(part: Path) -> Iterator[tuple[int, int, Row]]:
+def part_lines(part: Path) -> Iterator[tuple[int, int, Row]]:
     """(first byte, length, row) of each line of a part."""
     start = 0
     with open(part.with_suffix(".jsonl"), "rb") as file:
@@ -290,7 +290,7 @@ def _lines(part: Path) -> Iterator[tuple[int, int, Row]]:
             start += len(line)
 
 
-def _picture(part: Path, row: Row) -> bytes | None:
+def part_picture(part: Path, row: Row) -> bytes | None:
     if "at" not in row:
         return None
     start, length = row["at"]

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,33 +65,19 @@ class Workbench:
 
     def prepare_chunk(self, tasks: Sequence[Task], part: Path) -> None:
         """Write `part`.bin and `part`.jsonl. Raises OSError when they cannot be written."""
+        write_part(part, self._rows(tasks))
+
+    def _rows(self, tasks: Sequence[Task]) -> Iterator[tuple[dict[str, Any], bytes | None]]:
         thumbs: dict[str, int] = {}
-        temporary = part.with_name(f".{part.name}.{os.getpid()}.tmp")
-        lines, pictures = temporary.with_suffix(".jsonl"), temporary.with_suffix(".bin")
-        try:
-            with open(pictures, "wb") as images, open(lines, "w", encoding="utf-8") as rows:
-                for task in tasks:
-                    for row, image in self._prepare(task):
-                        picture: bytes | None = None
-                        if "reason" not in row and image is not None:
-                            picture = encode(image, self.config.image_format)
-                        else:
-                            kind = row["reason"].split(":")[0]
-                            thumbs[kind] = thumbs.get(kind, 0) + 1
-                            if image is not None and thumbs[kind] <= THUMBS_PER_REASON:
-                                picture = _thumb(image)
-                        if picture is not None:
-                            row["at"] = [images.tell(), len(picture)]
-                            images.write(picture)
-                        rows.write(json.dumps(row, ensure_ascii=False) + "\n")
-                for file in (images, rows):
-                    file.flush()
-                    os.fsync(file.fileno())
-            os.replace(pictures, part.with_suffix(".bin"))
-            os.replace(lines, part.with_suffix(".jsonl"))
-        finally:
-            for leftover in (lines, pictures):
-                leftover.unlink(missing_ok=True)
+        for task in tasks:
+            for row, image in self._prepare(task):
+                if "reason" not in row and image is not None:
+                    yield row, encode(image, self.config.image_format)
+                    continue
+                kind = row["reason"].split(":")[0]
+                thumbs[kind] = thumbs.get(kind, 0) + 1
+                shown = image is not None and thumbs[kind] <= THUMBS_PER_REASON
+                yield row, thumbnail(image) if image is not None and shown else None
 
     def _prepare(self, task: Task) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8] | None]]:
         """(row, picture) for each face of a photo, and for each reason why there is none or one less."""
@@ -181,6 +167,30 @@ class Workbench:
         }
 
 
+def write_part(part: Path, rows: Iterable[tuple[dict[str, Any], bytes | None]]) -> None:
+    """Write `part`.bin, the pictures, then `part`.jsonl, each row with where its picture is ('at').
+
+    Both are written aside and renamed when they are whole. Raises OSError when they cannot be written.
+    """
+    temporary = part.with_name(f".{part.name}.{os.getpid()}.tmp")
+    lines, pictures = temporary.with_suffix(".jsonl"), temporary.with_suffix(".bin")
+    try:
+        with open(pictures, "wb") as images, open(lines, "w", encoding="utf-8") as table:
+            for row, picture in rows:
+                if picture is not None:
+                    row["at"] = [images.tell(), len(picture)]
+                    images.write(picture)
+                table.write(json.dumps(row, ensure_ascii=False) + "\n")
+            for file in (images, table):
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(pictures, part.with_suffix(".bin"))
+        os.replace(lines, part.with_suffix(".jsonl"))
+    finally:
+        for leftover in (lines, pictures):
+            leftover.unlink(missing_ok=True)
+
+
 def encode(crop: NDArray[np.uint8], image_format: str) -> bytes:
     """A crop as WebP of quality 95 or as PNG."""
     buffer = io.BytesIO()
@@ -192,7 +202,7 @@ def encode(crop: NDArray[np.uint8], image_format: str) -> bytes:
     return buffer.getvalue()
 
 
-def _thumb(image: NDArray[np.uint8]) -> bytes:
+def thumbnail(image: NDArray[np.uint8]) -> bytes:
     """A small WebP of a rejected photo or crop, its longer side THUMB_PX."""
     buffer = io.BytesIO()
     picture = Image.fromarray(image)

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from facevae.checkpoint import read_json, write_json
-from facevae.data.detect import FaceDetector
+from facevae.data.detect import Face, FaceDetector
 from facevae.evaluation.real import RealFaces, StageProgress, silent
 from facevae.images import Photos, to_tensor
 from facevae.metrics.extractor import FeatureExtractor, identity_cosine
@@ -171,10 +171,18 @@ def found_faces(photos: Photos, progress: StageProgress = silent) -> NDArray[np.
     """(N,) True where the detector finds a face in the picture, enlarged to DETECT_PX."""
     detector, found = FaceDetector(), np.zeros(len(photos), dtype=bool)
     for index, photo in enumerate(photos):
-        enlarged = Image.fromarray(photo).resize((DETECT_PX, DETECT_PX), Image.Resampling.LANCZOS)
-        found[index] = bool(detector.detect(np.asarray(enlarged)))
+        found[index] = bool(faces_in_crop(photo, detector))
         progress("faces shown to the detector", index + 1, len(photos))
     return found
+
+
+def faces_in_crop(photo: Photos, detector: FaceDetector) -> list[Face]:
+    """What the detector finds in one (H, W, 3) uint8 aligned face, enlarged to DETECT_PX; largest first.
+
+    Once a large face is found it looks for no smaller ones.
+    """
+    enlarged = Image.fromarray(photo).resize((DETECT_PX, DETECT_PX), Image.Resampling.LANCZOS)
+    return detector.detect(np.asarray(enlarged), every=False)
 
 
 def small_pixels(photos: Photos) -> Tensor:

@@ -1,0 +1,64 @@
+"""facevae describe: words, in English and Chinese, to faces."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facevae.cli_bench import DeviceOption, ModelOption
+from facevae.cli_generate import GuidanceOption, SeedOption, TruncationOption, UpscaleOption
+from facevae.console import counting, say
+
+if TYPE_CHECKING:
+    pass
+
+
+def describe(
+    text: Annotated[str, typer.Argument(help="One face in words: English, Chinese or both.", metavar="TEXT")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures.")] = Path("described"),
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many faces.")] = 16,
+    model: ModelOption = "face64",
+    seed: SeedOption = None,
+    truncation: TruncationOption = 1.0,
+    guidance: GuidanceOption = None,
+    best_of: Annotated[
+        int, typer.Option("--best-of", min=1, help="Draw each face so often and keep the one liked best.")
+    ] = 1,
+    upscale: UpscaleOption = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what was understood, and what was not.")
+    ] = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Words to faces: age, gender, expression and smile, in English and Chinese.
+
+    `facevae describe "a smiling old man"`
+
+    `facevae describe "二十多岁、表情严肃的女性" --count 9`
+
+    It says what it understood, what it could not ("with glasses" has no control) and what contradicts what;
+    description.json keeps it beside the faces.
+    """
+    from facevae.describe import describe_faces, understand, write_described
+    from facevae.describe.faces import check_understood
+
+    description = check_understood(understand(text))
+    if dry_run:
+        say(description.summary())
+        return
+    from facevae.generator import FaceGenerator
+
+    generator = FaceGenerator.from_pretrained(model, device)
+    if upscale:
+        generator.require_upscaler()
+    say(description.against(generator.schema).summary())
+    start = secrets.randbelow(2**31) if seed is None else seed
+    with counting("faces") as progress:
+        described = describe_faces(generator, text, count, start, truncation, guidance, best_of, progress)
+    write_described(out, described, generator, truncation, guidance, best_of, upscale)
+    say(f"{count} faces in {out} (seed {start}); see {out / 'grid.png'}")
+    for remark in described.chosen.remarks():
+        say(remark)

@@ -1,0 +1,92 @@
+"""A folder that a job fills: claimed, gone on with after an interruption, and never mixed with another job's.
+
+The job works in OUT/.work, which is removed at the end; OUT/dataset.json marks a finished one. What a job
+is about is {section: {name: value}}, and stands in dataset.json too.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from facevae.errors import DataError
+from facevae.files import atomic_file
+
+About = Mapping[str, Mapping[str, Any]]
+
+
+def claim(out: Path, work: Path) -> None:
+    """Make `out` and `work`, or raise DataError when `out` holds something that no such job wrote."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file: name a folder for the prepared dataset")
+    if out.exists() and not work.exists() and not (out / "dataset.json").exists() and any(out.iterdir()):
+        raise DataError(f"{out} holds other files: name a new or empty folder for the prepared dataset")
+    work.mkdir(parents=True, exist_ok=True)
+
+
+def tidy(out: Path, work: Path, fresh: bool) -> None:
+    """Leave no trace of a call that began nothing: a wrong source, or a dataset that is there already."""
+    if (out / "dataset.json").exists() or not (work / "job.json").exists():
+        shutil.rmtree(work, ignore_errors=True)
+    if fresh and out.exists() and not any(out.iterdir()):
+        out.rmdir()
+
+
+def same_job(work: Path, about: About, out: Path) -> None:
+    """Note in `work` what is being made; raise DataError when it is at something else already."""
+    job = work / "job.json"
+    if job.exists():
+        refuse_other(json.loads(job.read_text(encoding="utf-8")), about, f"{out} holds the beginning of")
+        return
+    with atomic_file(job) as temporary:
+        temporary.write_text(json.dumps(about), encoding="utf-8")
+
+
+def finished(out: Path, about: About, command: str) -> dict[str, Any]:
+    """dataset.json of the dataset that is there already; DataError when it is another one or not whole."""
+    info: dict[str, Any] = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
+    refuse_other(info, about, f"{out} holds")
+    for shards in info["shards"].values():
+        for shard in shards:
+            path = out / shard["file"]
+            if not path.exists() or path.stat().st_size != shard["bytes"]:
+                raise DataError(f"{path} is missing or damaged. Delete {out} and {command} it again.")
+    return info
+
+
+def refuse_other(there: About, about: About, what: str) -> None:
+    """Raise DataError, saying what differs, when `there` is about something else."""
+    before = {name: value for section in about for name, value in there.get(section, {}).items()}
+    now = {name: value for section in about.values() for name, value in section.items()}
+    differ = [
+        f"{name} {before.get(name)!r} there, {now[name]!r} asked for"
+        for name in now
+        if before.get(name) != now[name] and name not in ("digest", "fingerprint")
+    ]
+    if not differ and before.get("fingerprint") != now["fingerprint"]:
+        differ = ["the source's files or labels have changed"]
+    if differ:
+        raise DataError(
+            f"{what} a dataset of another source or other options ({'; '.join(differ)}). "
+            "Name another folder, or delete it."
+        )
+
+
+@contextmanager
+def locked(work: Path, command: str) -> Iterator[None]:
+    """Hold `work` for this process; DataError when another holds it. Ends with the process, even killed."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two runs at once waste work and still write the same parts
+        yield
+        return
+    with open(work / "lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(f"another facevae {command} is at work in {work.parent}: wait for it") from None
+        yield

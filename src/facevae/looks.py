@@ -1,0 +1,198 @@
+"""Built-in looks: photos as pencil drawings, oil paintings, watercolours and cartoons, by OpenCV's filters.
+
+No network and no training: the same photo gives the same picture. Brushes and lines keep their size relative
+to the picture, so that a face of 256 px and a photo of 1024 px look alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facevae.errors import ConfigError, DataError, did_you_mean, require
+from facevae.images import Photos
+
+REFERENCE_PX = 512
+"""Shorter side at which the brushes have the sizes that stand below."""
+OIL_LEVELS = 10
+"""Tones that a brush stroke can have; fewer make broader patches."""
+CARTOON_TONES = 7
+"""Steps of brightness that are left in a cartoon."""
+
+LINE_PERCENTILE = 91
+"""Share of a picture, in %, that no line is drawn in."""
+
+Plane = NDArray[np.float32]
+
+
+def apply_look(photo: Photos, look: str, strength: float = 1.0) -> Photos:
+    """The (H, W, 3) uint8 RGB photo drawn in one of LOOKS; same shape.
+
+    strength: 0..1, how far it goes from the photo (0, unchanged) to the look (1). Deterministic. Raises
+    ConfigError for an unknown look or another strength, DataError for what is no photo, MissingExtraError
+    without OpenCV.
+    """
+    check_look(look)
+    check_strength(strength)
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or min(photo.shape[:2]) < 8:
+        raise DataError(
+            f"a photo to draw must be uint8 of shape (H, W, 3), 8 px or more, got {photo.dtype} {photo.shape}"
+        )
+    cv2 = require("cv2", "photos", f"the look '{look}'")
+    scale = min(photo.shape[:2]) / REFERENCE_PX
+    drawn = LOOKS[look](cv2, np.ascontiguousarray(photo), scale)
+    mixed = photo + strength * (drawn.astype(np.float32) - photo)
+    return np.asarray(np.rint(mixed).clip(0, 255), dtype=np.uint8)
+
+
+def check_look(look: str) -> None:
+    """Raise ConfigError for a look that there is not."""
+    if look not in LOOKS:
+        raise ConfigError(
+            f"there is no look '{look}'. There are: {', '.join(LOOKS)}.{did_you_mean(look, LOOKS)}"
+        )
+
+
+def check_strength(strength: float) -> None:
+    """Raise ConfigError for a strength outside 0..1."""
+    if not 0 <= strength <= 1:
+        raise ConfigError(f"strength cannot be {strength:g}: expected 0 (unchanged) to 1 (all of the style).")
+
+
+def _pencil(cv2: Any, photo: Photos, scale: float) -> Photos:
+    """Graphite on paper: lines at two widths, and hatching where it is dark.
+
+    The tones are those of "colour dodge", grey over its blur; the hatching is that of cv2.pencilSketch
+    (Gastal and Oliveira 2011, section 7).
+    """
+    grey = cv2.cvtColor(_lively(cv2, photo), cv2.COLOR_RGB2GRAY)
+    soft = cv2.GaussianBlur(grey, (0, 0), _px(12, scale)).astype(np.float32)
+    dodged = (grey.astype(np.float32) + 8) / (soft + 8)  # 1 on flat ground, less on lines
+    tone = dodged.clip(0, 1) ** 1.6 * (0.62 + 0.38 * (grey / np.float32(255)))
+    # Blurred noise in two directions: the strokes of a soft pencil.
+    noise = np.random.default_rng(0).normal(size=grey.shape).astype(np.float32)
+    stroke = max(1.0, 5 * scale)
+    hatch = _diagonal(cv2, noise, stroke) * (1 - grey / np.float32(255))
+    tone = tone + 0.22 * hatch + 0.02 * noise
+    line = np.minimum(_lines(cv2, grey, 1.3 * scale), 0.35 + 0.65 * _lines(cv2, grey, 3.5 * scale))
+    paper = np.array([250, 249, 246], dtype=np.float32)
+    return _levels((tone.clip(0, 1) * (0.15 + 0.85 * line))[..., None] * paper)
+
+
+def _watercolour(cv2: Any, photo: Photos, scale: float) -> Photos:
+    """Washes of thin paint: denser at their rims, uneven, on rough paper.
+
+    Source: Bousseau et al. 2006, equation 1: a colour c under pigment of density d is c - (c - c^2)(d - 1).
+    """
+    bgr = cv2.cvtColor(_lively(cv2, photo), cv2.COLOR_RGB2BGR)
+    washed = cv2.edgePreservingFilter(bgr, flags=1, sigma_s=_px(30, scale), sigma_r=0.25)
+    washed = cv2.pyrMeanShiftFiltering(washed, sp=_px(9, scale), sr=14, maxLevel=0)
+    washed = cv2.medianBlur(washed, 3)
+    colour = cv2.cvtColor(washed, cv2.COLOR_BGR2RGB).astype(np.float32) / 255
+    colour = 1 - 0.74 * (1 - _saturated(cv2, colour * 255, 1.3) / 255).clip(0, 1)  # paint is thin
+    noise = np.random.default_rng(0).normal(size=photo.shape[:2]).astype(np.float32)
+    flow = sum(_unit(cv2.GaussianBlur(noise, (0, 0), max(1.0, px * scale))) for px in (8, 24, 64)) / 3
+    grain = _unit(cv2.GaussianBlur(noise, (0, 0), max(0.6, 1.1 * scale)))
+    grey = cv2.GaussianBlur(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY), (0, 0), max(0.7, 1.2 * scale))
+    rims = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    density = 0.9 + 0.26 * flow + 0.07 * grain + 1.6 * rims.clip(0, 0.5)
+    lines = 0.72 + 0.28 * _lines(cv2, cv2.cvtColor(_lively(cv2, photo), cv2.COLOR_RGB2GRAY), 2.2 * scale)
+    painted = (colour - (colour - colour**2) * (density[..., None] - 1)) * lines[..., None]
+    return _levels(255 * painted)
+
+
+def _oil(cv2: Any, photo: Photos, scale: float) -> Photos:
+    """Patches of one colour each: at every place the mean colour of the commonest tone around it.
+
+    Source: Holzmann 1988, the algorithm of cv2.xphoto.oilPainting (which is in OpenCV's contrib build only),
+    with a round brush; then light falls on the paint's relief from the top left.
+    """
+    colours = _lively(cv2, photo).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=photo.shape[:2]).astype(np.float32)
+    bristles = _unit(_diagonal(cv2, noise, max(1.0, 7 * scale)))
+    tone = cv2.GaussianBlur(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), (0, 0), max(0.6, 1.2 * scale))
+    level = ((tone + 8 * bristles).clip(0, 255) * OIL_LEVELS / 256).astype(np.int32)  # (H, W)
+    brush = max(1.2, 4.0 * scale)
+    most, painted = np.zeros(tone.shape, np.float32), colours.copy()
+    for step in range(OIL_LEVELS):
+        member = (level == step).astype(np.float32)
+        votes = cv2.GaussianBlur(member, (0, 0), brush)  # (H, W)
+        sums = cv2.GaussianBlur(colours * member[..., None], (0, 0), brush)  # (H, W, 3)
+        wins = votes > most
+        painted[wins] = sums[wins] / votes[wins, None]
+        most = np.maximum(most, votes)
+    grey = cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY)
+    height = cv2.GaussianBlur(grey + 2.5 * bristles, (0, 0), max(0.5, 0.8 * scale))
+    relief = cv2.Sobel(height, cv2.CV_32F, 1, 0) + cv2.Sobel(height, cv2.CV_32F, 0, 1)
+    return _levels(_saturated(cv2, painted, 1.3) - 0.35 * relief.clip(-80, 80)[..., None])
+
+
+def _cartoon(cv2: Any, photo: Photos, scale: float) -> Photos:
+    """Flat tones and inked lines. Source: Winnemöller et al. 2006 (soft steps of brightness)."""
+    flat = _lively(cv2, photo)
+    for _ in range(3):
+        flat = cv2.bilateralFilter(flat, d=0, sigmaColor=28, sigmaSpace=max(1.5, 5 * scale))
+    lab = cv2.cvtColor(flat.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    step = 100 / CARTOON_TONES
+    middle = np.floor(lab[..., 0] / step) * step + step / 2
+    lab[..., 0] = middle + step / 2 * np.tanh(3 * (lab[..., 0] - middle) / step)
+    toned = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) * 255
+    grey = cv2.cvtColor(flat, cv2.COLOR_RGB2GRAY)
+    ink = np.minimum(_lines(cv2, grey, 1.6 * scale), _lines(cv2, grey, 4 * scale))
+    return _levels(_saturated(cv2, toned, 1.4) * ink[..., None])
+
+
+def _lively(cv2: Any, photo: Photos) -> Photos:
+    """The photo with its local contrast evened out: lines and tones are then found in the dark, too."""
+    lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(clipLimit=1.6, tileGridSize=(4, 4)).apply(lab[..., 0])
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
+
+
+def _lines(cv2: Any, grey: Photos, width_px: float) -> Plane:
+    """(H, W) in 0..1: 0 where a dark line of this width runs, 1 elsewhere.
+
+    Source: Winnemöller et al. 2012 (XDoG), its threshold relative to the picture's own contrast at this
+    width, so that soft faces get lines as sharp photos do.
+    """
+    wide = max(0.8, width_px)
+    plane = grey.astype(np.float32)
+    response = cv2.GaussianBlur(plane, (0, 0), wide) - cv2.GaussianBlur(plane, (0, 0), 1.6 * wide)
+    dark = np.maximum(-response, 0)
+    usual = max(float(np.percentile(dark, LINE_PERCENTILE)), 1.0)  # levels; below, it is noise
+    return np.asarray(1 - np.tanh(np.maximum(dark - usual, 0) / usual), dtype=np.float32)
+
+
+def _diagonal(cv2: Any, noise: Plane, length_px: float) -> Plane:
+    """Noise smeared along the diagonal, standard deviation 1: strokes."""
+    side = 2 * round(length_px) + 1
+    kernel = np.fliplr(np.eye(side, dtype=np.float32)) / side
+    return _unit(cv2.filter2D(noise, -1, kernel))
+
+
+def _unit(plane: Plane) -> Plane:
+    return np.asarray(plane / max(float(plane.std()), 1e-6), dtype=np.float32)
+
+
+def _saturated(cv2: Any, rgb: Plane, factor: float) -> Plane:
+    """(H, W, 3) in 0..255 with colours `factor` times as far from grey."""
+    grey = cv2.cvtColor(rgb.astype(np.float32), cv2.COLOR_RGB2GRAY)[..., None]
+    return np.asarray(grey + factor * (rgb - grey), dtype=np.float32)
+
+
+def _levels(rgb: Plane) -> Photos:
+    return np.asarray(np.rint(rgb).clip(0, 255), dtype=np.uint8)
+
+
+def _px(at_reference: float, scale: float) -> float:
+    """A filter's radius at this size, within the 0 to 200 px that OpenCV's filters take."""
+    return float(np.clip(at_reference * scale, 2, 200))
+
+
+LOOKS: dict[str, Callable[[Any, Photos, float], Photos]] = {
+    "pencil": _pencil, "oil": _oil, "watercolour": _watercolour, "cartoon": _cartoon,
+}  # fmt: skip
+"""Each look by name: (OpenCV, photo, size relative to REFERENCE_PX) to the picture."""
