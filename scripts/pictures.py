@@ -30,12 +30,10 @@ def enlarged(photo: np.ndarray, times: int) -> np.ndarray:
 
 def main() -> None:
     faces = FaceGenerator.from_pretrained("face64", device="cpu")
-    samples = faces.sample(64, seed=0, truncation=0.8)
-    write_png(OUT / "face64.png", tile(samples.photos, 16), model=faces.name, seed=0, truncation=0.8)
-    samples = faces.sample(100, seed=0)
-    write_png(
-        OUT / "face64-untruncated.png", tile(samples.photos, 20), model=faces.name, seed=0, truncation=1
-    )
+    samples = faces.sample(200, seed=0)
+    for name, count, columns in (("face64", 64, 16), ("face64-untruncated", 200, 20)):
+        picture = tile(samples.photos[:count], columns)
+        write_png(OUT / f"{name}.png", picture, model=faces.name, seed=0, truncation=1)
     (result,) = faces.reconstruct(astronaut())
     write_png(OUT / "astronaut.png", enlarged(side_by_side(result), 3), model=faces.name, job="reconstruct")
     stops = faces.sample(4, seed=7, truncation=0.8).latents
