@@ -132,7 +132,7 @@ def reconstruct_files(
             rows.append({"photo": str(path), "error": str(error)})
             continue
         for index, result in enumerate(results):
-            name = _free_name(path.stem if len(results) == 1 else f"{path.stem}-{index}", taken)
+            name = free_name(path.stem if len(results) == 1 else f"{path.stem}-{index}", taken)
             shown = upscaled_pair(generator, photo, result) if upscale else side_by_side(result)
             facts = {"model": generator.name, "job": "reconstruct", **({"upscaled": True} if upscale else {})}
             write_png(out / f"{name}.png", shown, **facts)
@@ -179,9 +179,10 @@ def _write_figures(out: Path, name: str, result: Reconstruction) -> dict[str, An
     }
 
 
-def _free_name(wanted: str, taken: set[str]) -> str:
+def free_name(wanted: str, taken: set[str], beside: Sequence[str] = ()) -> str:
+    """`wanted`, numbered if need be so that it, and it with each suffix of `beside`, is free; now taken."""
     name, number = wanted, 1
-    while name in taken:
+    while taken & (names := {name, *(f"{name}{suffix}" for suffix in beside)}):
         name, number = f"{wanted}-{number}", number + 1
-    taken.add(name)
+    taken |= names
     return name

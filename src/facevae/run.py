@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 from safetensors.torch import save_file
@@ -25,13 +24,12 @@ from facevae.engine import has_bf16
 from facevae.errors import CheckpointError, ConfigError, DataError, MissingExtraError
 from facevae.files import atomic_file
 from facevae.flow_fit import FitProgress, fit_flow, mirrored_rows
-from facevae.images import to_tensor
 from facevae.model import FaceVAE
 from facevae.model_card import model_card
 from facevae.prior import GaussianMixturePrior, NormalPrior, Prior
 from facevae.run_page import write_run_page
 from facevae.train_state import TrainState
-from facevae.validation import EVAL_BATCH, posteriors, validate
+from facevae.validation import posteriors, validate
 
 FREE_FIELDS = (
     "cache_gb", "checkpoint_images", "checkpoint_minutes", "keep_checkpoints", "log_images", "prior",
@@ -189,22 +187,10 @@ def fit_reader(
     rows = read_rows(data.path, data.split)
     if all(is_missing(row.get(attribute.name)) for row in rows for attribute in CONTROLS):
         return None
-    conditional = model.config.schema.width > 0
-    mean = _untold_means(model, data, config.flip) if conditional or encoded is None else encoded[0]
+    if encoded is None or model.config.schema.width:
+        encoded = posteriors(model, data, config.flip, told=False)
+    mean, _ = encoded
     return LatentReader.fit(mean, [*rows, *mirrored_rows(rows)] if config.flip else rows)
-
-
-@torch.no_grad()
-def _untold_means(model: FaceVAE, data: FaceDataset, flip: bool) -> Tensor:
-    """Posterior means as `posteriors` gives them, of an encoder that is told no attribute."""
-    device = next(model.parameters()).device
-    views: list[list[Tensor]] = [[], []]
-    for start in range(0, len(data), EVAL_BATCH):
-        photos = data.batch(np.arange(start, min(start + EVAL_BATCH, len(data)))).photos
-        x = to_tensor(photos.to(device))
-        for parts, view in zip(views, (x, x.flip(3)) if flip else (x,), strict=False):
-            parts.append(model.encoder(view)[0].float().cpu())
-    return torch.cat(views[0] + views[1])
 
 
 def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: Path) -> Tensor:
@@ -216,13 +202,14 @@ def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: P
     draw = torch.Generator().manual_seed(config.seed)
     noise = torch.randn(BANK_LATENTS, prior.latent_dim, generator=draw)
     choice = torch.rand(BANK_LATENTS, generator=draw)
-    latents = prior.sample(noise, choice)
     if prior.schema.width:
         rows = read_rows(data.path, data.split)
-        asked = [prior.schema.encode(rows[index % len(rows)]) for index in range(1, BANK_LATENTS, 2)]
-        latents[1::2] = prior.sample(
-            noise[1::2], choice[1::2], attributes=torch.tensor(asked), guidance=BANK_GUIDANCE
-        )
+        asked = torch.tensor([prior.schema.encode(rows[i % len(rows)]) for i in range(1, BANK_LATENTS, 2)])
+        latents = torch.empty_like(noise)
+        latents[::2] = prior.sample(noise[::2], choice[::2])
+        latents[1::2] = prior.sample(noise[1::2], choice[1::2], attributes=asked, guidance=BANK_GUIDANCE)
+    else:
+        latents = prior.sample(noise, choice)
     with atomic_file(path) as temporary:
         save_file({"latents": latents.contiguous()}, temporary)
     return latents

@@ -90,12 +90,17 @@ def validate(
 
 
 @torch.no_grad()
-def posteriors(model: FaceVAE, data: FaceDataset, flip: bool) -> tuple[Tensor, Tensor]:
-    """(mean, logvar), (N, D) each on the CPU, of every face; with `flip` of its mirror images after: 2N."""
+def posteriors(model: FaceVAE, data: FaceDataset, flip: bool, told: bool = True) -> tuple[Tensor, Tensor]:
+    """(mean, logvar), (N, D) each on the CPU, of every face; with `flip` of its mirror images after: 2N.
+
+    told: whether a conditional encoder is given the attributes.
+    """
     views: list[list[Tensor]] = [[], []]
     for x, attributes in eval_batches(model, data):
         for parts, view in zip(views, (x, x.flip(3)) if flip else (x,), strict=False):
-            parts.append(torch.stack(model.encoder(view, attributes)).float().cpu())  # (2, B, D)
+            parts.append(
+                torch.stack(model.encoder(view, attributes if told else None)).float().cpu()
+            )  # (2, B, D)
     mean, logvar = torch.cat(views[0] + views[1], dim=1)
     return mean, logvar
 

@@ -17,11 +17,14 @@ from facevae.edit.pixels import DETAIL, keep_detail
 from facevae.errors import ConfigError, FaceVAEError
 from facevae.generator import Controls, FaceGenerator
 from facevae.images import Photos, tile
-from facevae.output import write_latents, write_lines
+from facevae.output import free_name, write_latents, write_lines
 from facevae.provenance import write_png
 
 StageProgress = Callable[[str, int, int], None]
 """Called with (what is being done, done, in all)."""
+
+BESIDE = ("-edited", "-pasted")
+"""Endings of the files that lie beside the picture of an edit."""
 
 
 def edit_files(
@@ -54,7 +57,8 @@ def edit_files(
         generator.require_upscaler()
     way, facts = _plan(generator, changes, mechanism, guidance, upscale)
     out.mkdir(parents=True, exist_ok=True)
-    names, rows = _Names(), []
+    taken: set[str] = set()
+    rows: list[dict[str, Any]] = []
     for done, path in enumerate(photos):
         report = partial(progress, f"refining {path.name}") if progress else None
         try:
@@ -63,13 +67,13 @@ def edit_files(
         except FaceVAEError as error:
             rows.append({"photo": str(path), "error": str(error)})
         else:
-            base, written = names.free(path.stem), {}
+            base, written = free_name(path.stem, taken, BESIDE), {}
             if paste:
                 written = {"pasted_file": f"{base}-pasted.png"}
                 pasted = paste_edits(generator, photo, edits, detail)
                 write_png(out / written["pasted_file"], pasted, **facts)
             for index, edit in enumerate(edits):
-                name = base if len(edits) == 1 else names.free(f"{base}-{index}")
+                name = base if len(edits) == 1 else free_name(f"{base}-{index}", taken, BESIDE)
                 shown = upscaled_edit(generator, photo, edit, detail) if upscale else _plain(edit)
                 files = {**_write(out, name, edit, shown, facts), **written}
                 rows.append({"photo": str(path), **files, **facts, **_figures(generator, edit)})
@@ -107,20 +111,6 @@ def _write(
     write_png(out / files["edited_file"], shown[2], **facts)
     write_latents(out / files["latent_file"], edit.edited_latent)
     return files
-
-
-class _Names:
-    """Names under which nothing was written yet in this call."""
-
-    def __init__(self) -> None:
-        self.taken: set[str] = set()
-
-    def free(self, wanted: str) -> str:
-        name, number = wanted, 1
-        while {name, f"{name}-edited", f"{name}-pasted"} & self.taken:
-            name, number = f"{wanted}-{number}", number + 1
-        self.taken |= {name, f"{name}-edited", f"{name}-pasted"}
-        return name
 
 
 def _plain(edit: Edit) -> list[Photos]:

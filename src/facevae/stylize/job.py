@@ -15,7 +15,7 @@ import numpy as np
 from facevae.errors import ConfigError, DataError, FaceVAEError
 from facevae.generator import FaceGenerator
 from facevae.images import Photos, tile
-from facevae.output import write_lines
+from facevae.output import free_name, write_lines
 from facevae.provenance import write_png
 from facevae.stylize.decoder_style import DecoderStyle, save_style
 from facevae.stylize.fit import Artworks, FitConfig, fit_decoder_style, read_artworks
@@ -74,7 +74,7 @@ def stylize_photos(
             progress("photos", done, len(photos))
         try:
             for subject in _subjects(path.stem, read_photo(path), faces, detector, generator):
-                subject = replace(subject, name=_free_name(subject.name, taken))
+                subject = replace(subject, name=free_name(subject.name, taken, ("-pair",)))
                 rows.append({"photo": str(path)} | _draw(subject, out, stylist, generator, progress))
         except FaceVAEError as error:
             rows.append({"photo": str(path), "error": str(error)})
@@ -199,12 +199,3 @@ def _write_grid(out: Path, rows: Sequence[dict[str, Any]]) -> None:
     shown = np.stack([read_photo(out / row["file"]) for row in rows[:GRID_MOST]])
     facts = {key: rows[0][key] for key in ("job", "model", "seed", "style", "kind", "strength")}
     write_png(out / "grid.png", tile(shown, int(np.ceil(np.sqrt(len(shown))))), **facts)
-
-
-def _free_name(wanted: str, taken: set[str]) -> str:
-    name, number = wanted, 1
-    while name in taken or f"{name}-pair" in taken:
-        name, number = f"{wanted}-{number}", number + 1
-    taken.add(name)
-    taken.add(f"{name}-pair")
-    return name
