@@ -104,7 +104,7 @@ def test_density_of_a_linear_flow_is_its_gaussian() -> None:
             return x @ a.T
 
     centre, spread = torch.arange(DIM).float(), torch.linspace(0.5, 2, DIM)
-    flow = FlowPrior(Linear(DIM, 0, 16, 1), centre, spread, Schema(), steps=32)
+    flow = FlowPrior(Linear(DIM, 0, 16, 1), centre, spread.diag(), Schema(), steps=32)
     factor = spread[:, None] * torch.linalg.matrix_exp(a)
     z = centre + noise(500) @ factor.T
     torch.testing.assert_close(flow.sample(noise(500), torch.zeros(500)), z, atol=1e-2, rtol=1e-3)

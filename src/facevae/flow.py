@@ -73,9 +73,10 @@ class VelocityNet(nn.Module):
 
 
 class FlowPrior:
-    """z = mean + std * x, and dx/dt = v(x, t, attributes) from noise x(0) ~ N(0, I) to a latent's x(1).
+    """z = mean + scale x, and dx/dt = v(x, t, attributes) from noise x(0) ~ N(0, I) to a latent's x(1).
 
-    mean, std: (D,) of the aggregate posterior. steps: Heun steps of every integration, two evaluations each.
+    mean (D,), scale (D, D): so that x of the aggregate posterior has mean 0 and covariance I; what is left
+    to learn is what is not Gaussian. steps: Heun steps of every integration, two evaluations each.
     Sources: Liu et al. 2023 (rectified flow); Lipman et al. 2023 (flow matching); Ho and Salimans 2022
     (classifier-free guidance).
     """
@@ -86,13 +87,14 @@ class FlowPrior:
         self,
         net: VelocityNet,
         mean: Tensor,
-        std: Tensor,
+        scale: Tensor,
         schema: Schema,
         steps: int = 16,
         default_guidance: float = 1.0,
     ) -> None:
         self.net = net.eval().requires_grad_(False)
-        self.mean, self.std, self.schema = mean, std, schema
+        self.mean, self.scale, self.schema = mean, scale, schema
+        self.unscale = torch.linalg.inv(scale)
         self.steps, self.default_guidance = steps, default_guidance
 
     @property
@@ -102,7 +104,8 @@ class FlowPrior:
     def to(self, device: torch.device) -> FlowPrior:
         """The same prior with its tensors on `device`, where it then computes."""
         self.net.to(device)
-        self.mean, self.std = self.mean.to(device), self.std.to(device)
+        self.mean, self.scale = self.mean.to(device), self.scale.to(device)
+        self.unscale = self.unscale.to(device)
         return self
 
     @torch.no_grad()
@@ -122,7 +125,7 @@ class FlowPrior:
         """
         del choice
         x = self._integrate(truncation * noise.to(self.mean.device), attributes, guidance, forwards=True)
-        return (self.mean + self.std * x).to(noise.device)
+        return (self.mean + x @ self.scale.T).to(noise.device)
 
     @torch.no_grad()
     def invert(self, z: Tensor, attributes: Tensor | None = None, guidance: float = 1.0) -> Tensor:
@@ -130,7 +133,7 @@ class FlowPrior:
 
         The same equation run backwards; the two ways differ by the error of the Heun steps alone.
         """
-        x = (z.to(self.mean.device) - self.mean) / self.std
+        x = self._standardised(z)
         return self._integrate(x, attributes, guidance, forwards=False).to(z.device)
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -141,13 +144,14 @@ class FlowPrior:
         rows: the same z give the same figures, a row elsewhere in z a slightly different one, and errors
         average out over rows. Sources: Chen et al. 2018; Grathwohl et al. 2019.
         """
-        x, draw = (z.to(self.mean.device) - self.mean) / self.std, torch.Generator().manual_seed(0)
+        x, draw = self._standardised(z), torch.Generator().manual_seed(0)
         log_density = torch.cat([self._log_density(part, draw) for part in torch.split(x, DENSITY_BATCH)])
-        return (log_density - self.std.log().sum()).to(z.device)
+        return (log_density - torch.linalg.slogdet(self.scale).logabsdet).to(z.device)
 
     def tensors(self) -> dict[str, Tensor]:
         weights = {f"net.{name}": value for name, value in self.net.state_dict().items()}
-        return {name: value.cpu() for name, value in {"mean": self.mean, "std": self.std, **weights}.items()}
+        own = {"mean": self.mean, "scale": self.scale}
+        return {name: value.cpu().contiguous() for name, value in {**own, **weights}.items()}
 
     def settings(self) -> dict[str, Any]:
         """What `tensors` cannot say, as JSON."""
@@ -161,12 +165,16 @@ class FlowPrior:
     def from_saved(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> FlowPrior:
         """The prior of these `tensors` and `settings`, float32. KeyError or RuntimeError for others."""
         schema = Schema.from_json(settings["attributes"])
-        mean, std = tensors["mean"].float(), tensors["std"].float()
+        mean = tensors["mean"].float()
+        scale = tensors["scale"].float() if "scale" in tensors else tensors["std"].float().diag()
         net = VelocityNet(len(mean), schema.width, settings["width"], settings["blocks"])
         net.load_state_dict(
             {name.removeprefix("net."): v.float() for name, v in tensors.items() if name.startswith("net.")}
         )
-        return cls(net, mean, std, schema, settings["steps"], settings["guidance"])
+        return cls(net, mean, scale, schema, settings["steps"], settings["guidance"])
+
+    def _standardised(self, z: Tensor) -> Tensor:
+        return (z.to(self.mean.device) - self.mean) @ self.unscale.T
 
     def _integrate(self, x: Tensor, attributes: Tensor | None, guidance: float, forwards: bool) -> Tensor:
         null = x.new_zeros(len(x), self.schema.width)

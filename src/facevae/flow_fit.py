@@ -69,7 +69,7 @@ def fit_flow(
             progress(step, steps, float(loss_sum) / (step - reported))
             loss_sum, reported = torch.zeros_like(loss_sum), step
     net.load_state_dict(ema.weights)
-    return FlowPrior(net, faces.centre, faces.spread, schema)
+    return FlowPrior(net, faces.centre, faces.scale, schema)
 
 
 def flow_loss(net: nn.Module, x: Tensor, attributes: Tensor, draw: torch.Generator) -> Tensor:
@@ -84,14 +84,14 @@ def flow_loss(net: nn.Module, x: Tensor, attributes: Tensor, draw: torch.Generat
 
 
 class _Faces:
-    """Posteriors and attributes to draw from; centre and spread (D,) standardise the latents."""
+    """Posteriors and attributes to draw from; centre (D,) and scale (D, D) standardise the latents."""
 
     def __init__(
         self, mean: Tensor, logvar: Tensor, rows: Sequence[Mapping[str, Value]], schema: Schema
     ) -> None:
         self.mean, self.logvar, self.schema = mean, logvar, schema
         self.centre = mean.mean(dim=0)
-        self.spread = (mean.var(dim=0, correction=0) + logvar.exp().mean(dim=0)).sqrt()
+        self.scale, self.unscale = _principal_axes(mean, logvar)
         self.low, self.high = (
             torch.tensor([_encoded(row, schema, end) for row in rows if schema.width])
             .reshape(len(mean), schema.width)
@@ -125,7 +125,15 @@ class _Faces:
         shown = torch.rand(count, len(self.widths), generator=draw) >= MASK_ONE  # (B, attributes)
         shown &= torch.rand(count, 1, generator=draw) >= MASK_ALL
         mask = shown.repeat_interleave(torch.tensor(self.widths, dtype=torch.long), dim=1).to(device)
-        return (z - self.centre) / self.spread, attributes * mask
+        return (z - self.centre) @ self.unscale.T, attributes * mask
+
+
+def _principal_axes(mean: Tensor, logvar: Tensor) -> tuple[Tensor, Tensor]:
+    """(scale, its inverse), (D, D): principal axes of the aggregate posterior, each as long as its std."""
+    covariance = torch.cov(mean.double().T, correction=0) + logvar.double().exp().mean(dim=0).diag()
+    variances, axes = torch.linalg.eigh(covariance)
+    std = variances.clamp(min=1e-8).sqrt()
+    return (axes * std).to(mean).contiguous(), (axes / std).T.to(mean).contiguous()
 
 
 def _encoded(row: Mapping[str, Value], schema: Schema, end: str) -> list[float]:
