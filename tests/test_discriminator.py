@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra 'perceptual'")
 
+from facevae.adversary import make_adversary
+from facevae.config import preset
 from facevae.discriminator import (
+    DiscriminatorHeads,
     FeatureDiscriminator,
     adversarial_loss,
     augment_differentiably,
     discriminator_hinge_loss,
 )
+from facevae.engine import make_accelerator
 from facevae.features import FrozenFeatures
 
 from .conftest import blob_faces
@@ -54,6 +59,45 @@ def test_the_adversary_learns_to_tell_faces_from_noise() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_told_heads_learn_whether_a_face_shows_what_it_was_asked_for() -> None:
+    """Real and made faces are the same ones; only what is said of them is wrong for the made ones."""
+    torch.manual_seed(0)
+    features, heads = FrozenFeatures(), DiscriminatorHeads(attribute_width=2)
+    plain = faces(16)
+    taps = features(torch.cat([plain - 0.3, plain + 0.3]).clamp(-1, 1))
+    dark, light = torch.tensor([1.0, 0.0]).expand(16, 2), torch.tensor([0.0, 1.0]).expand(16, 2)
+    right, wrong = torch.cat([dark, light]), torch.cat([light, dark])
+    optimizer = torch.optim.Adam(heads.parameters(), lr=2e-2)
+    for _ in range(50):
+        loss = discriminator_hinge_loss(heads(taps, right), heads(taps, wrong))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 1.5  # 2 is what heads reach that are told nothing
+    nothing = torch.zeros(32, 2)
+    heads.eval().requires_grad_(False)
+    assert float(adversarial_loss(heads(taps, nothing))) == float(adversarial_loss(heads(taps)))
+
+
+def test_the_adversary_is_told_of_faces_what_the_data_says_and_of_samples_what_was_asked() -> None:
+    _, config = preset("small", {"adversary_condition_on": ("smile",), "batch_size": 8})
+    accelerator = make_accelerator(config, "cpu")
+    adversary = make_adversary(config, accelerator.device)
+    adversary.attributes = torch.tensor([[index / 100, 1.0] for index in range(100)])
+    adversary.latents, adversary.asked = torch.arange(50.0)[:, None], torch.arange(50.0)[:, None].repeat(1, 2)
+    faces = np.array([3, 1, 4, 15, 9, 26, 5, 35])
+    one, again = (adversary.draw(config, 64, 1, faces, accelerator) for _ in range(2))
+    assert one.told is not None
+    assert one.latents is not None
+    assert again.told is not None
+    assert torch.equal(one.told, again.told)
+    of_faces, of_samples = one.told[:8], one.told[8:]
+    assert torch.equal(of_samples[:, :1], one.latents)
+    shown = of_faces.any(dim=1)
+    assert int(shown.sum()) > 0
+    assert torch.equal(of_faces[shown], adversary.attributes[torch.from_numpy(faces)][shown])
 
 
 def test_hinge_losses_weigh_depths_alike() -> None:

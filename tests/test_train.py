@@ -27,7 +27,7 @@ from tests.conftest import blob_faces, labelled, write_dataset
 SHORT: dict[str, Any] = {
     "images": 640, "batch_size": 32, "log_images": 64, "checkpoint_images": 64, "checkpoint_minutes": None,
     "kl_warmup_images": 100, "condition_on": ("age", "expression"), "perceptual_weight": 0.5,
-    "adversary_weight": 0.3, "adversary_images": 320, "prior": "gmm",
+    "adversary_weight": 0.3, "adversary_images": 320, "adversary_condition_on": ("age",), "prior": "gmm",
 }  # fmt: skip
 """Half of the images before the adversary is switched on, half after."""
 

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from facevae.attributes import Schema
 from facevae.config import TrainConfig
 from facevae.discriminator import DiscriminatorHeads, discriminator_hinge_loss
 from facevae.layers import place
 from facevae.losses import Seen
+
+TOLD_NOTHING = 0.25
+"""Share of faces of whose attributes the adversary is told nothing, so that it can judge samples that were
+asked for nothing."""
+
+
+class Drawn(NamedTuple):
+    """What one step needs besides its faces."""
+
+    latents: Tensor | None  # (S, D), of samples; None when there are none
+    seeds: tuple[int, int]  # of the augmentation
+    told: Tensor | None  # (B + S, A), of the faces and then of the samples; None when nothing is told
 
 
 @dataclass
@@ -23,6 +38,10 @@ class Adversary:
     optimizer: torch.optim.Optimizer
     latents: Tensor | None = None
     """(N, D) draws of the learned prior, on the CPU; None for samples from N(0, I)."""
+    asked: Tensor | None = None
+    """(N, A) what each of them was asked for; None for nothing."""
+    attributes: Tensor | None = None
+    """(faces of the data, A) what the heads are told of each; None for nothing."""
     wrapped: nn.Module | None = None
     """The heads as the engine wraps them, for their own step."""
 
@@ -31,32 +50,45 @@ class Adversary:
         self.wrapped, self.optimizer = accelerator.prepare(self.heads, self.optimizer)
 
     def draw(
-        self, config: TrainConfig, seen_images: int, latent_dim: int, accelerator: Accelerator
-    ) -> tuple[Tensor | None, tuple[int, int]]:
-        """(latents of samples, (S, D), or None; seeds of the augmentation) of this process for one step.
+        self,
+        config: TrainConfig,
+        seen_images: int,
+        latent_dim: int,
+        faces: NDArray[np.int64],
+        accelerator: Accelerator,
+    ) -> Drawn:
+        """Samples, seeds and attributes of this process for one step, whose faces are at these positions.
 
         Random by (seed, images seen, process) alone.
         """
         draw = np.random.default_rng((config.seed, seen_images, 2, accelerator.process_index))
         first, second = draw.integers(2**62, size=2).tolist()
         count = config.batch_size // accelerator.num_processes
-        if config.adversary_samples == "none":
-            return None, (first, second)
-        if self.latents is None:
+        z, chosen = None, None
+        if config.adversary_samples != "none" and self.latents is not None:
+            chosen = torch.from_numpy(draw.integers(len(self.latents), size=count))
+            z = self.latents[chosen]
+        elif config.adversary_samples != "none":
             z = torch.from_numpy(draw.standard_normal((count, latent_dim), np.float32))
-        else:
-            z = self.latents[torch.from_numpy(draw.integers(len(self.latents), size=count))]
-        return z.to(accelerator.device), (first, second)
+        told = None
+        if self.attributes is not None:
+            hidden = torch.from_numpy(draw.random(len(faces)) < TOLD_NOTHING)
+            of_faces = self.attributes[torch.from_numpy(faces)].masked_fill(hidden[:, None], 0.0)  # (B, A)
+            of_samples = of_faces.new_zeros(0 if z is None else count, of_faces.shape[1])
+            if chosen is not None and self.asked is not None:
+                of_samples = self.asked[chosen]
+            told = torch.cat([of_faces, of_samples]).to(accelerator.device)  # (B + S, A)
+        return Drawn(None if z is None else z.to(accelerator.device), (first, second), told)
 
-    def learn(self, seen: Seen, rate: float, accelerator: Accelerator) -> Tensor:
-        """One step of the heads on what the frozen network saw; returns their hinge loss, a scalar."""
+    def learn(self, seen: Seen, told: Tensor | None, rate: float, accelerator: Accelerator) -> Tensor:
+        """One step of the heads on what the frozen network saw; told as `draw` gives it. Their hinge loss."""
         assert self.wrapped is not None, "prepare() comes first"
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with accelerator.autocast():
-            loss = discriminator_hinge_loss(
-                self.wrapped(seen.real), self.wrapped([tap.detach() for tap in seen.made])
-            )
+            made = [tap.detach() for tap in seen.made]
+            of_real = None if told is None else told[: len(seen.real[0])]
+            loss = discriminator_hinge_loss(self.wrapped(seen.real, of_real), self.wrapped(made, told))
         self.optimizer.zero_grad()  # the decoder's step left gradients here
         accelerator.backward(loss)
         self.optimizer.step()
@@ -67,7 +99,7 @@ class Adversary:
 def make_adversary(config: TrainConfig, device: torch.device) -> Adversary:
     """Fresh heads as the seed decides them. Adam without momentum, as adversaries want it."""
     torch.manual_seed(config.seed)
-    heads = place(DiscriminatorHeads(), device)
+    heads = place(DiscriminatorHeads(Schema.from_names(config.adversary_condition_on).width), device)
     optimizer = torch.optim.Adam(
         heads.parameters(), lr=config.adversary_learning_rate, betas=(0.0, 0.99), fused=True
     )

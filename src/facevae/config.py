@@ -119,6 +119,9 @@ class TrainConfig:
     fifths of all."""
     adversary_samples: Literal["prior", "normal", "none"] = "prior"
     """What it sees besides reconstructions: as many samples from the learned prior, or from N(0, I)."""
+    adversary_condition_on: tuple[str, ...] = ()
+    """Attributes the adversary is told of every face, so that it also judges whether a face shows them: age,
+    gender, expression, smile. A sample's are those that the prior was asked for."""
     freeze_encoder: bool = True
     """The encoder stays as it is once the adversary is on, so that the prior fitted to it stays true."""
     adversary_learning_rate: float = 1e-3
@@ -181,6 +184,7 @@ class TrainConfig:
         )
         Schema.from_names(self.condition_on)
         Schema.from_names(self.prior_condition_on)
+        Schema.from_names(self.adversary_condition_on)
         _check(not self.prior_condition_on or self.prior == "flow", "prior_condition_on",
                self.prior_condition_on, "nothing, or prior=flow")  # fmt: skip
 
@@ -190,7 +194,8 @@ class TrainConfig:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> TrainConfig:
         values = _known(values, TrainConfig)
-        names = {name: tuple(values.get(name, ())) for name in ("condition_on", "prior_condition_on")}
+        lists = ("condition_on", "prior_condition_on", "adversary_condition_on")
+        names = {name: tuple(values.get(name, ())) for name in lists}
         return TrainConfig(**{**values, **names})
 
 

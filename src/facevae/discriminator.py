@@ -22,16 +22,28 @@ class DiscriminatorHeads(nn.Module):
     """One spectral-normalised head per depth.
 
     taps: what FrozenFeatures of EfficientNet-Lite0 returns. Returns per depth (B, 1, H_l, W_l) float32
-    logits; positive means real. Source: Sauer et al. 2021 (Projected GANs converge faster), without their
-    random channel mixing; spectral normalisation of Miyato et al. 2018.
+    logits; positive means real. told: (B, A) attributes of each face as a schema of width A encodes them,
+    zeros where unknown; each place's features are compared with an embedding of them. Sources: Sauer et al.
+    2021 (Projected GANs converge faster), without their random channel mixing; Miyato et al. 2018 (spectral
+    normalisation); Miyato and Koyama 2018 (the projection), equation 5.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, attribute_width: int = 0) -> None:
         super().__init__()
         self.depths = nn.ModuleList(map(_head, TAP_CHANNELS, TAP_STRIDES))
+        told = range(len(TAP_CHANNELS) if attribute_width else 0)
+        self.embeddings = nn.ModuleList(_embedding(attribute_width) for _ in told)
 
-    def forward(self, taps: Sequence[Tensor]) -> list[Tensor]:
-        return [head(tap).float() for head, tap in zip(self.depths, taps, strict=True)]
+    def forward(self, taps: Sequence[Tensor], told: Tensor | None = None) -> list[Tensor]:
+        logits = []
+        for depth, (head, tap) in enumerate(zip(self.depths, taps, strict=True)):
+            features = head[:-1](tap)  # (B, HEAD_CHANNELS, H_l, W_l)
+            logit = head[-1](features)
+            if told is not None and self.embeddings:
+                wanted = self.embeddings[depth](told)[:, :, None, None]
+                logit = logit + (features * wanted).sum(dim=1, keepdim=True) / HEAD_CHANNELS**0.5
+            logits.append(logit.float())
+        return logits
 
 
 class FeatureDiscriminator(nn.Module):
@@ -102,6 +114,14 @@ def _shifted(x: Tensor, down_px: Tensor, right_px: Tensor) -> Tensor:
         for image, top, left in zip(padded, tops, lefts, strict=True)
     ]
     return torch.stack(shifted)
+
+
+def _embedding(attribute_width: int) -> nn.Linear:
+    """It starts as zero and has no norm to keep: with a fixed one the heads could not but heed noisy labels,
+    and their pull on the decoder fell to a tenth."""
+    linear = nn.Linear(attribute_width, HEAD_CHANNELS, bias=False)
+    nn.init.zeros_(linear.weight)
+    return linear
 
 
 def _head(channels: int, stride: int) -> nn.Sequential:

@@ -87,15 +87,16 @@ def adversarial_vae_loss(
     config: TrainConfig,
     kl_weight: float,
     heads: DiscriminatorHeads,
+    told: Tensor | None = None,
 ) -> LossTerms:
     """`vae_loss` plus the adversary's term on reconstructions and samples, alike in weight per face.
 
-    The perceptual distance is that of the augmented pairs.
+    The perceptual distance is that of the augmented pairs. told: (B + S, A) attributes for the heads.
     """
     count = len(x)
     perceptual_loss = tap_distance(seen.real, [tap[:count] for tap in seen.made]).mean()
     terms = _terms(x, output, config, kl_weight, perceptual_loss)
-    verdict = adversarial_loss(heads(seen.made))
+    verdict = adversarial_loss(heads(seen.made, told))
     total_loss = terms.total_loss + config.adversary_weight * verdict
     return terms._replace(total_loss=total_loss, adversarial_loss=verdict)
 

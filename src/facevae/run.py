@@ -193,26 +193,36 @@ def fit_reader(
     return LatentReader.fit(mean, [*rows, *mirrored_rows(rows)] if config.flip else rows)
 
 
-def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: Path) -> Tensor:
-    """(BANK_LATENTS, D) draws of the prior fitted to `model`, kept in `run` for when it is resumed."""
+def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: Path) -> dict[str, Tensor]:
+    """Draws of the prior fitted to `model`, kept in `run` for when it is resumed.
+
+    latents: (BANK_LATENTS, D). asked, of a prior with controls: (BANK_LATENTS, A), what each was asked for as
+    `adversary_condition_on` encodes it; every other draw was asked for nothing.
+    """
     path = run / LATENTS_FILE
     if path.is_file():
-        return read_tensors(path)["latents"]
+        return read_tensors(path)
     prior = fit_prior(model, data, config, progress=ConsoleLine(Console(stderr=True)))
     draw = torch.Generator().manual_seed(config.seed)
     noise = torch.randn(BANK_LATENTS, prior.latent_dim, generator=draw)
     choice = torch.rand(BANK_LATENTS, generator=draw)
+    bank = {}
     if prior.schema.width:
         rows = read_rows(data.path, data.split)
-        asked = torch.tensor([prior.schema.encode(rows[i % len(rows)]) for i in range(1, BANK_LATENTS, 2)])
-        latents = torch.empty_like(noise)
-        latents[::2] = prior.sample(noise[::2], choice[::2])
-        latents[1::2] = prior.sample(noise[1::2], choice[1::2], attributes=asked, guidance=BANK_GUIDANCE)
+        rows = [rows[index % len(rows)] for index in range(1, BANK_LATENTS, 2)]
+        asked = torch.tensor([prior.schema.encode(row) for row in rows])
+        bank["latents"] = torch.empty_like(noise)
+        bank["latents"][::2] = prior.sample(noise[::2], choice[::2])
+        bank["latents"][1::2] = prior.sample(noise[1::2], choice[1::2], 1.0, asked, BANK_GUIDANCE)
+        told = Schema.from_names(config.adversary_condition_on)
+        known = [{name: row.get(name) for name in prior.schema.names} for row in rows]
+        bank["asked"] = torch.zeros(BANK_LATENTS, told.width)
+        bank["asked"][1::2] = torch.tensor([told.encode(row) for row in known]).reshape(len(rows), told.width)
     else:
-        latents = prior.sample(noise, choice)
+        bank["latents"] = prior.sample(noise, choice).contiguous()
     with atomic_file(path) as temporary:
-        save_file({"latents": latents.contiguous()}, temporary)
-    return latents
+        save_file(bank, temporary)
+    return bank
 
 
 class ConsoleLine:

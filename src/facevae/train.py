@@ -19,9 +19,10 @@ from accelerate import Accelerator, PartialState
 from rich.console import Console
 from torch import Tensor
 
+from facevae.attributes import Schema
 from facevae.checkpoint import list_checkpoints, load_model
 from facevae.config import ModelConfig, TrainConfig, preset
-from facevae.data.dataset import FaceBatch, FaceDataset, batch_indices, prefetch, read_dataset_info
+from facevae.data.dataset import FaceBatch, FaceDataset, batch_indices, prefetch, read_dataset_info, read_rows
 from facevae.ema import EMA
 from facevae.engine import keep_freed_memory, make_accelerator
 from facevae.errors import ConfigError, TrainingError
@@ -159,17 +160,17 @@ def train_step(
     else:
         assert features is not None, "an adversary comes with the frozen network"
         latent_dim = noise.shape[1]
-        samples, seeds = adversary.draw(config, state.seen_images, latent_dim, accelerator)
-        output = wrapped(x, noise, attributes, samples)
+        drawn = adversary.draw(config, state.seen_images, latent_dim, batch.indices, accelerator)
+        output = wrapped(x, noise, attributes, drawn.latents)
         with accelerator.autocast():
-            seen = see(x, output, features, seeds)
-            terms = adversarial_vae_loss(x, output, seen, config, kl_weight, adversary.heads)
+            seen = see(x, output, features, drawn.seeds)
+            terms = adversarial_vae_loss(x, output, seen, config, kl_weight, adversary.heads, drawn.told)
         accelerator.backward(terms.total_loss)
     gradient_norm = accelerator.clip_grad_norm_(wrapped.parameters(), config.clip_norm or math.inf)
     state.optimizer.step()
     state.optimizer.zero_grad()
     if adversary is not None:
-        loss = adversary.learn(seen, adversary_rate, accelerator)
+        loss = adversary.learn(seen, drawn.told, adversary_rate, accelerator)
         terms = terms._replace(discriminator_loss=loss)
 
     state.step += 1
@@ -196,8 +197,13 @@ def prepare_phase(
 ) -> torch.nn.Module:
     """Hand the networks of this phase to the engine; returns the wrapped autoencoder."""
     if state.adversary is not None:
+        schema = Schema.from_names(config.adversary_condition_on)
+        if schema.width:
+            rows = read_rows(data.path, data.split)
+            state.adversary.attributes = torch.tensor([schema.encode(row) for row in rows])
         if config.adversary_samples == "prior":
-            state.adversary.latents = prior_latents(state.model, data, config, run)
+            bank = prior_latents(state.model, data, config, run)
+            state.adversary.latents, state.adversary.asked = bank["latents"], bank.get("asked")
         state.adversary.prepare(accelerator)
     wrapped, state.optimizer = accelerator.prepare(state.model, state.optimizer)
     module: torch.nn.Module = wrapped

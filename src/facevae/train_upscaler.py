@@ -175,7 +175,7 @@ def train_step(
     state.optimizer.step()
     state.optimizer.zero_grad()
     if adversary is not None and seen is not None:
-        terms = terms._replace(discriminator_loss=adversary.learn(seen, adversary_rate, accelerator))
+        terms = terms._replace(discriminator_loss=adversary.learn(seen, None, adversary_rate, accelerator))
 
     state.step += 1
     state.seen_images += config.batch_size
