@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -273,7 +273,8 @@ def _truncate_metrics(path: Path, seen_images: int) -> None:
 
 def _open_board(folder: Path, step: int) -> Any:
     """TensorBoard's writer, or None without the extra 'tensorboard'."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorBoard loads TensorFlow where it finds it, which costs seconds; its own stub writes scalars too.
+    sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
