@@ -164,3 +164,14 @@ def test_mirrored_faces_look_the_other_way() -> None:
     assert mirrored_rows([{"yaw": 0.1, "age": 3.0}, {"yaw": None}]) == [
         {"yaw": -0.1, "age": 3.0}, {"yaw": None}
     ]  # fmt: skip
+
+
+def test_somebody_is_distributed_as_the_data_and_decided_by_choice(flow: FlowPrior) -> None:
+    choice = torch.rand(4000, generator=torch.Generator().manual_seed(0))
+    somebody, (_, rows) = flow.somebody(choice), people()
+    assert somebody is not None
+    again = flow.somebody(choice.flip(0))
+    assert again is not None
+    assert torch.equal(somebody, again.flip(0))
+    of_data = torch.tensor([SCHEMA.encode(row) for row in rows])
+    torch.testing.assert_close(somebody.mean(dim=0), of_data.mean(dim=0), atol=0.05, rtol=0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -246,3 +247,13 @@ def test_shipped_model_reconstructs_a_real_photo(face64: FaceGenerator, astronau
     (result,) = face64.reconstruct(astronaut)
     assert result.psnr_db > 18
     assert result.ssim > 0.55
+
+
+def test_a_face_with_nothing_asked_is_drawn_as_somebody_of_the_data(steerable: Path) -> None:
+    generator = FaceGenerator.from_pretrained(steerable)
+    draw = torch.Generator().manual_seed(5)
+    choice, noise = torch.rand((), generator=draw), torch.randn(generator.latent_dim, generator=draw)
+    somebody = generator.prior.somebody(choice[None])
+    expected = generator.prior.sample(noise[None], choice[None], 1.0, somebody, 2.0)
+    sampled = generator.sample(2, seed=4, controls=[{"age": 70}, {}], guidance=2.0).latents
+    np.testing.assert_allclose(sampled[1:], expected.numpy(), atol=1e-5)

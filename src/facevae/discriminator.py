@@ -37,6 +37,7 @@ class DiscriminatorHeads(nn.Module):
     def forward(self, taps: Sequence[Tensor], told: Tensor | None = None) -> list[Tensor]:
         logits = []
         for depth, (head, tap) in enumerate(zip(self.depths, taps, strict=True)):
+            assert isinstance(head, nn.Sequential)
             features = head[:-1](tap)  # (B, HEAD_CHANNELS, H_l, W_l)
             logit = head[-1](features)
             if told is not None and self.embeddings:

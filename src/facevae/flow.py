@@ -76,7 +76,8 @@ class FlowPrior:
     """z = mean + scale x, and dx/dt = v(x, t, attributes) from noise x(0) ~ N(0, I) to a latent's x(1).
 
     mean (D,), scale (D, D): so that x of the aggregate posterior has mean 0 and covariance I; what is left
-    to learn is what is not Gaussian. steps: Heun steps of every integration, two evaluations each.
+    to learn is what is not Gaussian. people: (M, A) attributes of faces of the data, for `somebody`; None for
+    a flow without. steps: Heun steps of every integration, two evaluations each.
     Sources: Liu et al. 2023 (rectified flow); Lipman et al. 2023 (flow matching); Ho and Salimans 2022
     (classifier-free guidance).
     """
@@ -91,11 +92,12 @@ class FlowPrior:
         schema: Schema,
         steps: int = 16,
         default_guidance: float = 1.0,
+        people: Tensor | None = None,
     ) -> None:
         self.net = net.eval().requires_grad_(False)
         self.mean, self.scale, self.schema = mean, scale, schema
-        self.unscale = torch.linalg.inv(scale)
-        self.steps, self.default_guidance = steps, default_guidance
+        self.unscale: Tensor = torch.linalg.inv(scale)
+        self.steps, self.default_guidance, self.people = steps, default_guidance, people
 
     @property
     def latent_dim(self) -> int:
@@ -136,6 +138,17 @@ class FlowPrior:
         x = self._standardised(z)
         return self._integrate(x, attributes, guidance, forwards=False).to(z.device)
 
+    def somebody(self, choice: Tensor) -> Tensor | None:
+        """(N, A) attributes as somebody in the data has them, picked by choice ~ U(0, 1), (N,).
+
+        The distribution is that of the data, as with all attributes masked; but a flow that is told whom to
+        draw draws better (docs/recipe.md). None without such a list. Source: ours.
+        """
+        if self.people is None:
+            return None
+        rows = (choice * len(self.people)).long().clamp(max=len(self.people) - 1)
+        return self.people[rows.cpu()]
+
     def log_prob(self, z: Tensor) -> Tensor:
         """(N,) log-densities of z (N, D) with all attributes masked, nats; an unbiased estimate.
 
@@ -146,11 +159,13 @@ class FlowPrior:
         """
         x, draw = self._standardised(z), torch.Generator().manual_seed(0)
         log_density = torch.cat([self._log_density(part, draw) for part in torch.split(x, DENSITY_BATCH)])
-        return (log_density - torch.linalg.slogdet(self.scale).logabsdet).to(z.device)
+        log_volume: Tensor = torch.linalg.slogdet(self.scale).logabsdet
+        return (log_density - log_volume).to(z.device)
 
     def tensors(self) -> dict[str, Tensor]:
         weights = {f"net.{name}": value for name, value in self.net.state_dict().items()}
         own = {"mean": self.mean, "scale": self.scale}
+        own |= {} if self.people is None else {"people": self.people}
         return {name: value.cpu().contiguous() for name, value in {**own, **weights}.items()}
 
     def settings(self) -> dict[str, Any]:
@@ -171,7 +186,8 @@ class FlowPrior:
         net.load_state_dict(
             {name.removeprefix("net."): v.float() for name, v in tensors.items() if name.startswith("net.")}
         )
-        return cls(net, mean, scale, schema, settings["steps"], settings["guidance"])
+        people = tensors["people"].float() if "people" in tensors else None
+        return cls(net, mean, scale, schema, settings["steps"], settings["guidance"], people)
 
     def _standardised(self, z: Tensor) -> Tensor:
         return (z.to(self.mean.device) - self.mean) @ self.unscale.T

@@ -19,6 +19,8 @@ MASK_ONE, MASK_ALL = 0.15, 0.1
 """Share of rows in which each attribute, and in which all of them, are hidden while the flow is fitted."""
 LEARNING_RATE = 1e-3
 WARMUP_SHARE = 0.05
+PEOPLE = 2_048
+"""Faces whose attributes the flow keeps, to be drawn when nothing is asked for."""
 EMA_ROWS = 100_000
 """Half-life of the averaged weights, in rows seen."""
 REPORT_STEPS = 50
@@ -69,7 +71,7 @@ def fit_flow(
             progress(step, steps, float(loss_sum) / (step - reported))
             loss_sum, reported = torch.zeros_like(loss_sum), step
     net.load_state_dict(ema.weights)
-    return FlowPrior(net, faces.centre, faces.scale, schema)
+    return FlowPrior(net, faces.centre, faces.scale, schema, people=faces.people(draw))
 
 
 def flow_loss(net: nn.Module, x: Tensor, attributes: Tensor, draw: torch.Generator) -> Tensor:
@@ -120,12 +122,21 @@ class _Faces:
         chosen = torch.randint(0, len(self.mean), (count,), generator=draw).to(device)
         noise = torch.randn(count, latent_dim, generator=draw).to(device)
         z = reparameterise(self.mean[chosen], self.logvar[chosen], noise)  # (B, D)
-        within = torch.rand(count, 1, generator=draw).to(device)
-        attributes = torch.lerp(self.low[chosen], self.high[chosen], within)  # (B, A)
+        attributes = self._attributes(chosen, draw)  # (B, A)
         shown = torch.rand(count, len(self.widths), generator=draw) >= MASK_ONE  # (B, attributes)
         shown &= torch.rand(count, 1, generator=draw) >= MASK_ALL
         mask = shown.repeat_interleave(torch.tensor(self.widths, dtype=torch.long), dim=1).to(device)
         return (z - self.centre) @ self.unscale.T, attributes * mask
+
+    def people(self, draw: torch.Generator) -> Tensor | None:
+        """(PEOPLE, A) attributes of faces drawn by chance, on the CPU; None for an empty schema."""
+        if not self.schema.width:
+            return None
+        return self._attributes(torch.randint(0, len(self.mean), (PEOPLE,), generator=draw), draw).cpu()
+
+    def _attributes(self, chosen: Tensor, draw: torch.Generator) -> Tensor:
+        within = torch.rand(len(chosen), 1, generator=draw).to(self.low)
+        return torch.lerp(self.low[chosen], self.high[chosen], within)
 
 
 def _principal_axes(mean: Tensor, logvar: Tensor) -> tuple[Tensor, Tensor]:

@@ -123,6 +123,7 @@ class FaceGenerator:
 
         controls: values of the model's controls, such as {'age': 60}, for all faces or one such for each;
         each goes to the prior, the decoder or both, as they know it. ControlError for one that neither does.
+        A face for which nothing is asked is drawn with the attributes of somebody in the training data.
         truncation: 0 < t <= 1; smaller is less diverse and more typical. ConfigError outside.
         guidance: 0 or more; above 1 the prior shows its controls more clearly and varies less. None: the
         model's own. ConfigError when given to a model whose prior has no controls.
@@ -134,12 +135,21 @@ class FaceGenerator:
             raise ConfigError(f"truncation must be more than 0 and at most 1, got {truncation:g}")
         rows, strength = self._rows(controls, count), self.guidance_used(guidance)
         seeds = [seed + index for index in range(count)]
-        draws = [torch.Generator().manual_seed(one) for one in seeds]
+        latents = self.draw_latents(seeds, rows, truncation, strength)
+        return Samples(self.decode(latents, rows, progress), latents, seeds)
+
+    def draw_latents(
+        self, seeds: Sequence[int], rows: Sequence[Controls], truncation: float, guidance: float
+    ) -> Latents:
+        """(N, D) latents as `sample` draws them, each by its seed and its controls, which are not checked."""
+        draws = [torch.Generator().manual_seed(seed) for seed in seeds]
         choice = torch.stack([torch.rand((), generator=draw) for draw in draws])  # (N,)
         noise = torch.stack([torch.randn(self.latent_dim, generator=draw) for draw in draws])  # (N, D)
-        attributes = _encoded(self.prior.schema, rows)
-        latents = self.prior.sample(noise, choice, truncation, attributes, strength).numpy()
-        return Samples(self.decode(latents, rows, progress), latents, seeds)
+        attributes, somebody = _encoded(self.prior.schema, rows), self.prior.somebody(choice)
+        if attributes is not None and somebody is not None:
+            attributes = torch.where(attributes.any(dim=1, keepdim=True), attributes, somebody)
+        latents: Latents = self.prior.sample(noise, choice, truncation, attributes, guidance).numpy()
+        return latents
 
     def encode(self, photos: Photos, controls: Controls | Sequence[Controls] | None = None) -> Latents:
         """Posterior means of aligned faces: (N, H, W, 3) uint8 at the model's size to (N, D).

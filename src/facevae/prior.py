@@ -53,6 +53,10 @@ class Prior(Protocol):
         """
         ...
 
+    def somebody(self, choice: Tensor) -> Tensor | None:
+        """(N, A) attributes to sample with when none are asked for; None for a prior that needs none."""
+        ...
+
     def log_prob(self, z: Tensor) -> Tensor:
         """(N,) log-densities of z (N, D), nats."""
         ...
@@ -74,6 +78,10 @@ class _WithoutControls:
 
     def settings(self) -> dict[str, Any]:
         return {}
+
+    def somebody(self, choice: Tensor) -> Tensor | None:
+        del choice
+        return None
 
 
 class NormalPrior(_WithoutControls):

@@ -265,7 +265,9 @@ class _FlowFrom(FlowPrior):
     """The same flow between the time `start` and 1: what it calls noise is a latent half way."""
 
     def __init__(self, prior: FlowPrior, start: float) -> None:
-        super().__init__(prior.net, prior.mean, prior.scale, prior.schema, prior.steps, prior.default_guidance)
+        super().__init__(
+            prior.net, prior.mean, prior.scale, prior.schema, prior.steps, prior.default_guidance
+        )
         self.start = start
 
     def _times(self, forwards: bool) -> list[tuple[float, float]]:
