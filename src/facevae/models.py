@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
-from facevae.errors import CheckpointError, ConfigError, did_you_mean
+from facevae.errors import CheckpointError, ConfigError, did_you_mean, require
 
 SHIPPED = Path(__file__).parent / "weights"
 DEFAULT_MODEL = "face64"
+HUB_FILES = ("*.json", "*.safetensors", "README.md")
+"""What is fetched from the Hub: nothing that could hold code."""
 
 
 def shipped_models() -> list[str]:
@@ -20,30 +22,60 @@ def shipped_models() -> list[str]:
 
 
 def find_model(name_or_dir: str | Path) -> Path:
-    """The directory of a shipped model, a model or a run. Raises CheckpointError naming what there is."""
-    given = Path(name_or_dir)
-    for folder in (SHIPPED / given.name if given.name == str(given) else given, given, given / "model"):
-        if (folder / "config.json").is_file() and (folder / "model.safetensors").is_file():
-            return folder
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(name_or_dir)) and not given.exists():
-        return _from_hub(str(name_or_dir))
+    """The directory of a shipped model, a model or a run, or of one downloaded from the Hub by its id.
+
+    Raises CheckpointError naming what there is.
+    """
+    folder = find_local(name_or_dir)
+    if folder is not None:
+        return folder
+    if is_hub_id(name_or_dir) and not Path(name_or_dir).exists():
+        return from_hub(str(name_or_dir))
     names = shipped_models()
     raise CheckpointError(
-        f"there is no model '{name_or_dir}'.{did_you_mean(str(given), names)} "
+        f"there is no model '{name_or_dir}'.{did_you_mean(str(name_or_dir), names)} "
         f"Shipped: {', '.join(names) or 'none'}. Else give the folder that `facevae train` wrote: RUN/model."
     )
 
 
-def _from_hub(repository: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+def find_local(name_or_dir: str | Path) -> Path | None:
+    """The directory of a shipped model, a model or a run; None when this machine has no such model."""
+    given = Path(name_or_dir)
+    for folder in (SHIPPED / given.name if given.name == str(given) else given, given, given / "model"):
+        if (folder / "config.json").is_file() and (folder / "model.safetensors").is_file():
+            return folder
+    return None
 
+
+def is_hub_id(name_or_dir: str | Path) -> bool:
+    """Whether it reads as USER/NAME."""
+    return bool(re.fullmatch(r"[\w.-]+/[\w.-]+", str(name_or_dir)))
+
+
+def from_hub(repository: str, **options: Any) -> Path:
+    """The folder of a Hub model in the Hub's cache, downloaded where it is not there yet.
+
+    options: those of `huggingface_hub.snapshot_download`, such as revision and token. Raises CheckpointError
+    when it cannot be had, MissingExtraError without the extra 'hub'.
+    """
+    hub = require("huggingface_hub", "hub", f"the model '{repository}' of the Hub")
+    errors = require("huggingface_hub.errors", "hub", f"the model '{repository}' of the Hub")
     try:
-        return Path(snapshot_download(repository, allow_patterns=["*.json", "*.safetensors", "README.md"]))
-    except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        return Path(hub.snapshot_download(repository, allow_patterns=list(HUB_FILES), **options))
+    except (
+        OSError, errors.HfHubHTTPError, errors.HFValidationError, errors.LocalEntryNotFoundError
+    ) as error:  # fmt: skip
         raise CheckpointError(
             f"there is no folder '{repository}', and the model of that id cannot be had from the Hub: {error}"
         ) from error
+
+
+def name_of(folder: Path) -> str:
+    """What the model of a folder is called: by its folder, its run, or its id on the Hub."""
+    folder = folder.resolve()
+    if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
+        return folder.parent.parent.name.removeprefix("models--").replace("--", "/", 1)
+    return folder.parent.name if folder.name == "model" else folder.name
 
 
 def pick_device(name: str = "auto") -> torch.device:

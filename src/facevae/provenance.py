@@ -1,6 +1,6 @@
 """What a generated picture says of itself: that it is AI-generated, by which model, from which seed.
 
-PNG is what facevae hands out; WebP is for the pages of the docs.
+PNG is what facevae writes; WebP is for the pages of the docs; the service hands out both, and JPEG.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from xml.sax.saxutils import escape
 
 from PIL import Image
@@ -22,8 +22,9 @@ DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlg
 """IPTC's term for media made by a trained model."""
 XMP_KEY, FACTS_KEY = "XML:com.adobe.xmp", "facevae"
 EXIF_DESCRIPTION = 0x010E
-"""Where a WebP keeps the facts: it has no text chunks."""
+"""Where a WebP and a JPEG keep the facts: they have no text chunks."""
 WEBP_QUALITY = 90
+JPEG_QUALITY = 92
 
 
 def png_bytes(photo: Photos, **facts: Any) -> bytes:
@@ -48,29 +49,53 @@ def write_png(path: Path, photo: Photos, **facts: Any) -> None:
 
 def write_webp(path: Path, photo: Photos, **facts: Any) -> None:
     """Write a (H, W, 3) uint8 picture as WebP with the same provenance in XMP and EXIF, atomically."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(webp_bytes(photo, method=6, **facts))
+
+
+def webp_bytes(photo: Photos, method: int = 4, **facts: Any) -> bytes:
+    """A (H, W, 3) or (H, W, 4) uint8 picture as WebP with the same provenance in XMP and EXIF.
+
+    method: 0 (fast) to 6 (small).
+    """
+    buffer = io.BytesIO()
+    options = {"quality": WEBP_QUALITY, "method": method, **exif_and_xmp(facts)}
+    Image.fromarray(photo).save(buffer, format="WEBP", **options)
+    return buffer.getvalue()
+
+
+def jpeg_bytes(photo: Photos, **facts: Any) -> bytes:
+    """A (H, W, 3) uint8 picture as JPEG with the same provenance in XMP and EXIF.
+
+    (H, W, 4) is laid on white: JPEG has no transparency.
+    """
+    picture = Image.fromarray(photo)
+    if picture.mode == "RGBA":
+        flat = Image.new("RGB", picture.size, "white")
+        flat.paste(picture, mask=picture.getchannel("A"))
+        picture = flat
+    buffer = io.BytesIO()
+    picture.save(buffer, format="JPEG", quality=JPEG_QUALITY, **exif_and_xmp(facts))
+    return buffer.getvalue()
+
+
+def exif_and_xmp(facts: dict[str, Any]) -> dict[str, Any]:
+    """The options of Pillow's `save` that put the provenance into a WebP or JPEG."""
     exif = Image.Exif()
     exif[EXIF_DESCRIPTION] = json.dumps(facts, ensure_ascii=True, sort_keys=True)
-    with atomic_file(path) as temporary:
-        Image.fromarray(photo).save(
-            temporary,
-            format="WEBP",
-            quality=WEBP_QUALITY,
-            method=6,
-            exif=exif,
-            xmp=xmp_packet(facts).encode(),
-        )
+    return {"exif": exif, "xmp": xmp_packet(facts).encode()}
 
 
-def read_provenance(path: Path) -> dict[str, Any]:
-    """The facts that facevae wrote into a PNG or WebP, and 'digital_source_type'; empty when it wrote none.
+def read_provenance(path: Path | BinaryIO) -> dict[str, Any]:
+    """The facts that facevae wrote into a PNG, WebP or JPEG, and 'digital_source_type'; empty for none.
 
-    Raises DataError when the file is not an image.
+    path: a file, or one opened to be read as bytes. Raises DataError when the file is not an image.
     """
     try:
         with Image.open(path) as image:
             image.load()
             text = {key: str(value) for key, value in image.info.items() if key in (XMP_KEY, FACTS_KEY)}
-            if image.format == "WEBP":
+            if image.format in ("WEBP", "JPEG"):
                 text[XMP_KEY] = image.info.get("xmp", b"").decode("utf-8", "replace")
                 text[FACTS_KEY] = str(image.getexif().get(EXIF_DESCRIPTION, "{}"))
     except (OSError, ValueError) as error:

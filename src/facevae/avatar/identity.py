@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,22 +51,32 @@ def find_identity(
         raise DataError(
             f"there is no photo '{who}'. Give the file of a photo, or words that describe a face."
         )
-    return _from_words(generator, str(who), seed, truncation)
+    return person_of_words(generator, str(who), seed, truncation)
 
 
-def _from_photo(generator: FaceGenerator, path: Path, size_px: int) -> Identity:
+def person_in_photo(generator: FaceGenerator, photo: Photos, size_px: int) -> Identity:
+    """The person with the largest face of a photo, (H, W, 3) uint8. Raises DataError when it shows none.
+
+    size_px: of the photo's own face.
+    """
     from facevae.data.align import align
-    from facevae.data.photos import read_photo
 
-    photo = read_photo(path)
     (result,) = generator.reconstruct(photo)
     own = _read(generator, result.latent, {})
     box = [round(float(edge), 1) for edge in result.face.box_px]
     original = align(photo, result.face.landmarks_px, size_px)
-    return Identity(result.latent, own, {"photo": str(path), "box_px": box}, original)
+    return Identity(result.latent, own, {"box_px": box}, original)
 
 
-def _from_words(generator: FaceGenerator, text: str, seed: int, truncation: float) -> Identity:
+def _from_photo(generator: FaceGenerator, path: Path, size_px: int) -> Identity:
+    from facevae.data.photos import read_photo
+
+    person = person_in_photo(generator, read_photo(path), size_px)
+    return replace(person, facts={"photo": str(path), **person.facts})
+
+
+def person_of_words(generator: FaceGenerator, text: str, seed: int, truncation: float) -> Identity:
+    """Somebody whom a description in English or Chinese fits, by `seed`. Raises as `find_identity`."""
     from facevae.choosing import choose_faces
     from facevae.controls import draw_controls
     from facevae.describe import understand

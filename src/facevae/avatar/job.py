@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -75,35 +75,89 @@ def make_avatars(
     `find_identity` and `find_style` do, before any file is written.
     """
     config = config or AvatarConfig()
-    painters = _painters(generator, config)
+    plan = _plan(generator, config)
     seed = secrets.randbelow(2**31) if seed is None else seed
-    wishes = _wishes(generator, config)
     person = find_identity(generator, who, seed, config.truncation, config.size_px)
-    variants = _variants(generator, person, wishes)
     rows: list[dict[str, Any]] = []
-    cells: dict[tuple[str, str], Photos] = {}
+    drawn = []
+    for one in _drawn_by(plan, generator, person, config, progress):
+        facts = {"job": "avatar"} | one.facts | person.seed_facts
+        file = _write(out / f"{one.style}-{one.variant.name}", one.picture, config.format, facts)
+        rows.append({"file": file, **one.facts, "latent_row": one.row, "notes": list(one.variant.notes),
+                     "resampling": one.size, "mask": one.mask})  # fmt: skip
+        drawn.append(one)
+    write_png(out / SHEET, sheet_of(drawn), job="avatar", model=generator.name)
+    write_latents(out / "identity.npy", person.latent)
+    latents = {one.row: one.variant.latent for one in drawn}
+    write_latents(out / "latents.npy", np.stack([latents[row] for row in sorted(latents)]))
+    manifest = _manifest(generator, person, config, rows)
+    write_json(out / "manifest.json", manifest)
+    return manifest
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One portrait."""
+
+    style: str
+    variant: Variant
+    row: int
+    """Of the variant, 0 for the person as is."""
+    columns: int
+    """In which the variants are laid out."""
+    picture: Photos
+    """(S, S, 3) uint8, or (S, S, 4) without background."""
+    facts: dict[str, Any]
+    size: str
+    """How it came to its size, in words."""
+    mask: str | None
+    """How the background was found; None where it is kept."""
+
+
+def draw_avatars(
+    generator: FaceGenerator, person: Identity, config: AvatarConfig, progress: Progress | None = None
+) -> Iterator[Drawn]:
+    """Every portrait of a person that `config` asks for, variant by variant, in every style.
+
+    progress: called with (stage, done, in all). Raises ControlError for an age or expression that the model
+    cannot change, and others as `find_style`, before the first.
+    """
+    return _drawn_by(_plan(generator, config), generator, person, config, progress)
+
+
+def sheet_of(drawn: Sequence[Drawn]) -> Photos:
+    """All portraits on one labelled page, (H, W, 3) uint8."""
+    cells = {(one.style, one.variant.name): one.picture for one in drawn}
+    styles = list(dict.fromkeys(one.style for one in drawn))
+    names = list(dict.fromkeys(one.variant.name for one in drawn))
+    return contact_sheet(cells, styles, names, drawn[0].columns)
+
+
+Plan = tuple[list[Painter], list[list[tuple[str, Value]]]]
+
+
+def _plan(generator: FaceGenerator, config: AvatarConfig) -> Plan:
+    """The styles, and the values that vary; raises for what cannot be."""
+    return _painters(generator, config), _wishes(generator, config)
+
+
+def _drawn_by(
+    plan: Plan, generator: FaceGenerator, person: Identity, config: AvatarConfig, progress: Progress | None
+) -> Iterator[Drawn]:
+    painters, wishes = plan
+    variants = _variants(generator, person, wishes)
+    done = 0
     for row, variant in enumerate(variants):
         portrait, size = _portrait(generator, person, variants[0], variant, config)
         alpha, mask = (None, None) if config.background == "keep" else cutout(portrait)
         for painter in painters:
             if progress:
-                progress("portraits", len(rows), len(variants) * len(painters))
+                progress("portraits", done, len(variants) * len(painters))
             drawn, how = _drawn(painter, variant, portrait, size, config.size_px, progress)
             picture = drawn if alpha is None else laid_on(drawn, alpha, config.colour)
             facts = {"style": painter.name, "controls": variant.asked, "model": painter.model.name}
-            stem = f"{painter.name}-{variant.name}"
-            file = _write(out / stem, picture, config.format, {"job": "avatar"} | facts | person.seed_facts)
-            cells[painter.name, variant.name] = picture
-            rows.append({"file": file, **facts, "latent_row": row, "notes": list(variant.notes),
-                         "resampling": how, "mask": mask})  # fmt: skip
-    sheet = contact_sheet(cells, [painter.name for painter in painters],
-                          [variant.name for variant in variants], _columns(wishes))  # fmt: skip
-    write_png(out / SHEET, sheet, job="avatar", model=generator.name)
-    write_latents(out / "identity.npy", person.latent)
-    write_latents(out / "latents.npy", np.stack([variant.latent for variant in variants]))
-    manifest = _manifest(generator, person, config, rows)
-    write_json(out / "manifest.json", manifest)
-    return manifest
+            yield Drawn(painter.name, variant, row, _columns(wishes), picture, facts, how, mask)
+            done += 1
 
 
 def _painters(generator: FaceGenerator, config: AvatarConfig) -> list[Painter]:

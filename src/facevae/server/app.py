@@ -1,0 +1,130 @@
+"""The service as an ASGI app."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from facevae.generator import FaceGenerator
+from facevae.models import DEFAULT_MODEL
+from facevae.server import docs_page
+from facevae.server.batching import Draw, run_together
+from facevae.server.config import ServerConfig
+from facevae.server.engine import Engine
+from facevae.server.guard import Guard
+from facevae.server.metrics import Metrics
+from facevae.server.observe import Observe
+from facevae.server.openapi import PHOTO_PATHS, describe_service
+from facevae.server.problems import answer_with_problems, problem
+from facevae.server.routes import art, faces, morphs, photos, status
+from facevae.server.service import Service
+from facevae.server.uploads import PhotoReader
+
+LOG = logging.getLogger("facevae.server")
+EXPOSED = ("X-Request-Id", "X-Facevae-Seed", "Retry-After")
+
+
+def create_app(
+    model: str | Path | FaceGenerator = DEFAULT_MODEL, config: ServerConfig | None = None
+) -> FastAPI:
+    """The REST service under /v1, and the studio at / where its extra is installed and `config` has it.
+
+    model: as of FaceGenerator.from_pretrained, loaded once; or one that is loaded. Its threads and its
+    process for uploads end with the app's lifespan, after what was accepted. Raises CheckpointError for a
+    model that cannot be had, ConfigError for a device that is not there.
+    """
+    config = config or ServerConfig()
+    generator = model if isinstance(model, FaceGenerator) else load_generator(model, config)
+    service = _service(generator, config)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(run_together, generator, [Draw([0], [{}])])  # the first pass is the slowest
+        try:
+            yield
+        finally:
+            await run_in_threadpool(service.close)
+
+    app = FastAPI(title="facevae", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.state.service = service
+    answer_with_problems(app)
+    for part in (faces, photos, morphs, art, status):
+        app.include_router(part.router, prefix="/v1")
+    app.include_router(docs_page.router)
+    known = _describe_once(app, generator, config)
+    app.router.routes.append(Route("/v1/{rest:path}", Nowhere(known), include_in_schema=False))
+    # The last one added is the outermost.
+    app.add_middleware(Guard, config=config, photo_paths=PHOTO_PATHS)
+    if config.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=config.cors_origins, allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type", "Accept", "X-API-Key", "Authorization", "X-Request-Id"],
+            expose_headers=EXPOSED,
+        )  # fmt: skip
+    app.add_middleware(Observe, metrics=service.metrics, known=known)
+    return _with_studio(app, generator, config)
+
+
+def load_generator(model: str | Path, config: ServerConfig) -> FaceGenerator:
+    """The model, on the runtime that `config` names.
+
+    Raises CheckpointError, ConfigError, MissingExtraError.
+    """
+    if config.runtime == "onnx":
+        from facevae.export import onnx_generator
+
+        return onnx_generator(model)
+    return FaceGenerator.from_pretrained(model, config.device)
+
+
+def _service(generator: FaceGenerator, config: ServerConfig) -> Service:
+    metrics = Metrics()
+    engine = Engine(generator, config.batch_size, config.queue_size, config.photos_at_once, metrics.on_batch)
+    metrics.watch(engine)
+    return Service(generator, config, engine, PhotoReader(config.uploads), metrics)
+
+
+def _describe_once(app: FastAPI, generator: FaceGenerator, config: ServerConfig) -> dict[str, set[str]]:
+    """Make the description; returns the methods of each path."""
+    document = describe_service(app, generator, config)
+    app.openapi = lambda: document  # type: ignore[method-assign]  # as FastAPI's documentation extends it
+    described = {path: {method.upper() for method in methods} for path, methods in document["paths"].items()}
+    return {**described, "/v1/docs": {"GET"}, "/v1/openapi.json": {"GET"}}
+
+
+def _with_studio(app: FastAPI, generator: FaceGenerator, config: ServerConfig) -> FastAPI:
+    if config.studio and config.api_keys:
+        LOG.warning("there is no studio: a browser has no API key to show")
+    elif config.studio and importlib.util.find_spec("gradio"):
+        from facevae.studio import mount_studio
+
+        return mount_studio(app, generator, limits=config.uploads)
+    app.router.routes.append(Route("/", docs_page.home, include_in_schema=False))
+    return app
+
+
+class Nowhere:
+    """What is under /v1 and nothing: 404, or 405 for a path that knows other methods."""
+
+    def __init__(self, known: Mapping[str, set[str]]) -> None:
+        """known: the methods of each path."""
+        self.known = known
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        allowed = ", ".join(sorted(self.known.get(scope["path"], ())))
+        name = str(scope.get("facevae.request_id", ""))
+        if allowed:
+            detail = f"{scope['method'][:20]} cannot be done here; there is {allowed}"
+            answer = problem(405, detail, name, {"Allow": allowed})
+        else:
+            answer = problem(404, "there is nothing here; GET /v1/docs lists what there is", name)
+        await answer(scope, receive, send)

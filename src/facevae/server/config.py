@@ -1,0 +1,89 @@
+"""What the service may be told; everything that opens it to others is off."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facevae.errors import ConfigError
+from facevae.server.uploads import UploadLimits
+
+KEYS_VARIABLE = "FACEVAE_API_KEYS"
+SHORTEST_KEY = 16
+RUNTIMES = ("torch", "onnx")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """How one service behaves."""
+
+    studio: bool = True
+    """Mount the studio at / where its extra is installed. Never with `api_keys`: a browser has none."""
+    runtime: str = "torch"
+    """'torch', or 'onnx' for ONNX Runtime."""
+    device: str = "auto"
+    """Of the runtime torch: auto, cpu, cuda or mps."""
+    batch_size: int = 32
+    """Faces that one pass of the network may have, of one request or several; 1 batches nothing."""
+    queue_size: int = 64
+    """Requests for new faces, decoding and encoding that may wait; one more is answered with 429."""
+    photos_at_once: int = 16
+    """Requests that carry photos or take seconds and may be in hand, from their first byte to their answer;
+    one more is answered with 429. With `uploads.most_bytes` this bounds the memory they take."""
+    timeout_s: float = 60.0
+    """Time that a request may take, its upload and its wait included; then the answer is 503."""
+    uploads: UploadLimits = field(default_factory=UploadLimits)
+    api_keys: tuple[str, ...] = ()
+    """Any of them, as X-API-Key or Bearer, opens everything but health, ready and the docs. (): no keys."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins, such as https://example.org, whose pages may call the service. (): none."""
+    rate_per_minute: int | None = None
+    """Requests that one client may send in a minute, with a burst of as many. None: no limit."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names in the Host header that are answered, against DNS rebinding. (): any."""
+
+    def __post_init__(self) -> None:
+        whole = {"batch_size": self.batch_size, "queue_size": self.queue_size,
+                 "photos_at_once": self.photos_at_once, "rate_per_minute": self.rate_per_minute}  # fmt: skip
+        for name, value in whole.items():
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be 1 or more, got {value}")
+        if not self.timeout_s > 0:
+            raise ConfigError(f"timeout_s must be more than 0, got {self.timeout_s:g}")
+        if self.runtime not in RUNTIMES:
+            raise ConfigError(f"the runtime cannot be '{self.runtime}': expected {' or '.join(RUNTIMES)}.")
+        for key in self.api_keys:
+            if len(key) < SHORTEST_KEY or not key.isascii():
+                raise ConfigError(
+                    f"an API key must have {SHORTEST_KEY} ASCII characters or more, and one has {len(key)}. "
+                    "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+                )
+        for origin in self.cors_origins:
+            if not re.fullmatch(r"https?://[^/\s*]+", origin):
+                raise ConfigError(
+                    f"a CORS origin cannot be '{origin}': expected one such as https://example.org, "
+                    "without a path or *."
+                )
+
+
+def read_keys(file: Path | None, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """API keys of a file, one per line (# comments), and of FACEVAE_API_KEYS, separated by commas.
+
+    Never of the command line, where every user of the machine could read them. Raises ConfigError for a file
+    that cannot be read or holds none.
+    """
+    keys: list[str] = [key.strip() for key in environment.get(KEYS_VARIABLE, "").split(",")]
+    if file is not None:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot read the API keys in {file}: {error}") from None
+        own = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        if not own:
+            raise ConfigError(f"there is no API key in {file}: expected one per line.")
+        keys += own
+    return tuple(dict.fromkeys(key for key in keys if key))

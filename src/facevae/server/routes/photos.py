@@ -1,0 +1,189 @@
+"""Photos of people: to latents, through the model and back, and edited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from PIL import Image
+from starlette.responses import Response
+
+from facevae.attributes import Value
+from facevae.edit import Edit, edit_photo, editable, parse_changes, paste_edits, read_attributes
+from facevae.edit.files import upscaled_edit
+from facevae.edit.mechanisms import find_way
+from facevae.errors import ConfigError, DataError
+from facevae.generator import Controls, FaceGenerator, Latents, Reconstruction
+from facevae.images import Photos
+from facevae.output import upscaled_pair
+from facevae.server.batching import Encode
+from facevae.server.bodies import read_body
+from facevae.server.engine import Ticket
+from facevae.server.formats import JSON, accepted, answer_json, answer_picture, in_json, numbers, sheet
+from facevae.server.schemas import EditRequest, EncodeRequest, ReconstructRequest
+from facevae.server.service import Service, service_of
+
+router = APIRouter(tags=["photos"])
+
+
+@router.post("/encode")
+async def encode(request: Request) -> Response:
+    """The faces of a photo as latents, with the attributes that the model reads."""
+    accepted(request, (JSON,))
+    service = service_of(request)
+    body = await read_body(request, EncodeRequest)
+    service.check_upload(body.photo)
+    boxes: list[list[float] | None]
+    if body.aligned:
+        face = await service.engine.do(
+            lambda _: _aligned(service.read(body.photo), service.generator.size_px)
+        )
+        latents, boxes = await service.engine.encode(Encode(face[None])), [None]
+    else:
+        found = await service.engine.do(
+            lambda _: service.generator.reconstruct(service.read(body.photo), body.faces)
+        )
+        latents, boxes = np.stack([one.latent for one in found]), [box_px(one) for one in found]
+    read = _attributes(service.generator, latents)
+    faces = [
+        {"latent": numbers(latent), "attributes": own, "box_px": box}
+        for latent, own, box in zip(latents, read, boxes, strict=True)
+    ]
+    return await answer_json(lambda: {"model": service.generator.name, "faces": faces}, [])
+
+
+@router.post("/reconstruct")
+async def reconstruct(request: Request) -> Response:
+    """Photo to latent to photo. A picture shows original | reconstruction, a row for each face."""
+    media_type = accepted(request)
+    service = service_of(request)
+    body = await read_body(request, ReconstructRequest)
+    service.check_upload(body.photo)
+    generator = service.generator
+    if body.upscale:
+        generator.require_upscaler()
+
+    def job(_: Ticket[Any]) -> list[tuple[Reconstruction, Photos, Photos]]:
+        photo = service.read(body.photo)
+        found = generator.reconstruct(photo, body.faces)
+        if not body.upscale:
+            return [(one, one.aligned, one.reconstruction) for one in found]
+        side = 2 * generator.size_px
+        pairs = [upscaled_pair(generator, photo, one) for one in found]
+        return [(one, pair[:, :side], pair[:, -side:]) for one, pair in zip(found, pairs, strict=True)]
+
+    found = await service.engine.do(job)
+    facts = {"model": generator.name, "job": "reconstruct", **({"upscaled": True} if body.upscale else {})}
+    if media_type != JSON:
+        pictures = np.stack([picture for _, *pair in found for picture in pair])
+        return await answer_picture(sheet(pictures, columns=2), media_type, facts)
+
+    def build() -> dict[str, Any]:
+        faces = []
+        for one, original, made in found:
+            face = {
+                "original": in_json(np.ascontiguousarray(original), f"image/{body.format}", facts),
+                "reconstruction": in_json(np.ascontiguousarray(made), f"image/{body.format}", facts),
+                "psnr_db": round(one.psnr_db, 3), "ssim": round(one.ssim, 4), "box_px": box_px(one),
+            }  # fmt: skip
+            faces.append(face | ({"latent": numbers(one.latent)} if body.latents else {}))
+        return {"model": generator.name, "faces": faces}
+
+    return await answer_json(build, [picture for _, *pair in found for picture in pair])
+
+
+@dataclass(frozen=True)
+class Edited:
+    """One face's edit with its three pictures: original, reconstruction, edit."""
+
+    edit: Edit
+    pictures: Sequence[Photos]
+
+
+@router.post("/edit")
+async def edit(request: Request) -> Response:
+    """The faces of a photo with other attributes. A picture shows them edited; with `paste`, the photo."""
+    media_type = accepted(request)
+    service = service_of(request)
+    body = await read_body(request, EditRequest)
+    service.check_upload(body.photo)
+    facts = _edit_facts(service, body)
+    edits, pasted = await service.engine.do(lambda ticket: _edit(service, body, ticket))
+    if media_type != JSON:
+        shown = sheet(np.stack([one.pictures[2] for one in edits])) if pasted is None else pasted
+        return await answer_picture(shown, media_type, facts)
+    kind = f"image/{body.format}"
+
+    def build() -> dict[str, Any]:
+        faces = []
+        for one in edits:
+            names = ("original", "reconstruction", "edited")
+            face: dict[str, Any] = {
+                name: in_json(shown, kind, facts) for name, shown in zip(names, one.pictures, strict=True)
+            }
+            face |= {"own": rounded(one.edit.own), "asked": rounded(one.edit.asked)}
+            face |= {"mechanism": one.edit.mechanism, "notes": list(one.edit.notes)}
+            face["box_px"] = box_px(one.edit)
+            faces.append(face | ({"latent": numbers(one.edit.edited_latent)} if body.latents else {}))
+        whole = {} if pasted is None else {"pasted": in_json(pasted, kind, facts)}
+        return {"model": service.generator.name, "faces": faces, **whole}
+
+    return await answer_json(build, [*(picture for one in edits for picture in one.pictures), pasted])
+
+
+def _edit(service: Service, body: EditRequest, ticket: Ticket[Any]) -> tuple[list[Edited], Photos | None]:
+    generator, photo = service.generator, service.read(body.photo)
+    changes = body.changes.model_dump(exclude_none=True)
+    edits = edit_photo(
+        generator, photo, changes, body.faces, body.mechanism, body.guidance, body.refine_steps, body.detail,
+        ticket.check,
+    )  # fmt: skip
+    pasted = paste_edits(generator, photo, edits, body.detail) if body.paste else None
+    return [
+        Edited(one, upscaled_edit(generator, photo, one, body.detail))
+        if body.upscale
+        else Edited(one, (one.aligned, one.reconstruction, one.edited))
+        for one in edits
+    ], pasted
+
+
+def _edit_facts(service: Service, body: EditRequest) -> dict[str, Any]:
+    """What the pictures say; raises, before the photo is looked at, for what no photo could be edited by."""
+    generator = service.generator
+    parsed = parse_changes(editable(generator, body.mechanism), body.changes.model_dump(exclude_none=True))
+    if not parsed:
+        raise ConfigError('nothing to change: give at least one, such as {"changes": {"age": "+20"}}')
+    way = find_way(generator, {change.wanted for change in parsed}, body.mechanism, body.guidance)
+    if body.upscale:
+        generator.require_upscaler()
+    return {
+        "model": generator.name, "job": "edit", "changes": ", ".join(map(str, parsed)),
+        "mechanism": way.mechanism, **({"guidance": way.guidance} if way.mechanism == "flow" else {}),
+        **({"upscaled": True} if body.upscale else {}),
+    }  # fmt: skip
+
+
+def box_px(found: Reconstruction | Edit) -> list[float]:
+    """Left, top, right, bottom in the photo."""
+    return [round(float(edge), 1) for edge in found.face.box_px]
+
+
+def rounded(controls: Controls) -> dict[str, Value]:
+    """Readings, whose further digits mean nothing."""
+    return {name: round(v, 3) if isinstance(v, float) else v for name, v in controls.items()}
+
+
+def _attributes(generator: FaceGenerator, latents: Latents) -> list[dict[str, Value] | None]:
+    if generator.reader is None:
+        return [None for _ in latents]
+    return [rounded(row) for row in read_attributes(generator, latents)]
+
+
+def _aligned(photo: Photos, size_px: int) -> Photos:
+    height, width = photo.shape[:2]
+    if height != width:
+        raise DataError(f"not square: {width} x {height} px, an aligned face is square")
+    return np.array(Image.fromarray(photo).resize((size_px, size_px), Image.Resampling.LANCZOS))

@@ -1,0 +1,164 @@
+"""Requests that share a pass of the network: the same faces as alone, none lost, few waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from facevae.errors import DataError
+from facevae.generator import FaceGenerator
+from facevae.server import ServerConfig, create_app
+from facevae.server.batching import Decode, Draw, Encode, Work, run_together
+from facevae.server.engine import Engine
+from facevae.server.problems import BusyError, StoppingError
+
+Row = dict[str, Any]
+OLD: Row = {"age": 70.0, "gender": "male"}
+
+
+@pytest.fixture
+def make_engine(tiny: FaceGenerator) -> Iterator[Callable[..., Engine]]:
+    engines: list[Engine] = []
+
+    def make(batch_size: int = 32, queue_size: int = 64, jobs_size: int = 4, **options: Any) -> Engine:
+        engines.append(Engine(tiny, batch_size, queue_size, jobs_size, **options))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.close()
+
+
+def test_a_batched_face_is_the_face_alone(tiny: FaceGenerator) -> None:
+    latents = tiny.sample(3, 40).latents
+    works: list[Work] = [
+        Draw([7], [OLD], 0.7, 2.0), Draw([900, 3], [{}, {"smile": 1.0}], 0.7, 2.0), Draw([7], [{}], 1.0, 1.0),
+        Decode(latents, [{}] * 3),
+    ]  # fmt: skip
+    together = run_together(tiny, works)
+    for work, result in zip(works, together, strict=True):
+        (alone,) = run_together(tiny, [work])
+        first, second = (one if isinstance(work, Decode) else one.photos for one in (result, alone))
+        assert np.abs(first.astype(int) - second).max() <= 1
+    expected = tiny.sample(1, 7, OLD, 0.7, 2.0)
+    np.testing.assert_array_equal(run_together(tiny, works[:1])[0].photos, expected.photos)
+
+
+def test_encoding_together_is_encoding_alone(tiny: FaceGenerator) -> None:
+    photos = tiny.sample(3, 1).photos
+    together = run_together(tiny, [Encode(photos[:1]), Encode(photos[1:])])
+    np.testing.assert_allclose(np.concatenate(together), tiny.encode(photos), atol=1e-5)
+
+
+@pytest.mark.parametrize(("batch_size", "passes"), [(4, [1, 4, 4]), (1, [1] * 9)])
+def test_what_waits_is_done_together_up_to_the_size(
+    make_engine: Callable[..., Engine], batch_size: int, passes: list[int]
+) -> None:
+    sizes: list[int] = []
+    engine = make_engine(batch_size, on_batch=lambda faces, _: sizes.append(faces))
+    with _held(engine):
+        first = engine.batches.submit(Draw([0], [{}]))
+        while engine.batches.waiting:
+            pass
+        rest = [engine.batches.submit(Draw([seed], [{}])) for seed in range(1, 9)]
+    faces = [ticket.future.result(30).photos for ticket in (first, *rest)]
+    assert sizes == passes
+    assert len({face.tobytes() for face in faces}) == 9
+
+
+def test_one_that_fails_fails_alone(make_engine: Callable[..., Engine]) -> None:
+    engine = make_engine()
+    with _held(engine):
+        tickets = [engine.batches.submit(Draw([seed], [{}])) for seed in range(3)]
+        broken = engine.batches.submit(Decode(np.zeros((1, 5), np.float32), [{}]))
+    assert [len(ticket.future.result(30).photos) for ticket in tickets] == [1, 1, 1]
+    with pytest.raises((DataError, ValueError)):
+        broken.future.result(30)
+
+
+def test_a_full_queue_says_when_to_come_again(make_engine: Callable[..., Engine]) -> None:
+    engine = make_engine(queue_size=2)
+    with _held(engine):
+        accepted = [engine.batches.submit(Draw([0], [{}]))]
+        while engine.batches.waiting:
+            pass
+        accepted += [engine.batches.submit(Draw([0], [{}])) for _ in range(2)]
+        with pytest.raises(BusyError) as busy:
+            engine.batches.submit(Draw([0], [{}]))
+        assert busy.value.retry_after_s >= 1
+    assert all(ticket.future.result(30) for ticket in accepted)
+
+
+def test_closing_finishes_what_was_accepted(make_engine: Callable[..., Engine]) -> None:
+    engine = make_engine()
+    with _held(engine):
+        tickets = [engine.batches.submit(Draw([seed], [{}])) for seed in range(5)]
+        closing = threading.Thread(target=engine.close)
+        closing.start()
+    closing.join(30)
+    assert all(ticket.future.done() for ticket in tickets)
+    with pytest.raises(StoppingError):
+        engine.batches.submit(Draw([0], [{}]))
+
+
+def test_a_full_service_answers_429_and_a_slow_one_503(tiny: FaceGenerator) -> None:
+    app = create_app(tiny, ServerConfig(studio=False, queue_size=1, timeout_s=1.5))
+    engine: Engine = app.state.service.engine
+
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            return list(await asyncio.gather(*(client.post("/v1/generate", json={}) for _ in range(4))))
+
+    with TestClient(app), _held(engine):
+        answers = asyncio.run(ask())
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses == [429, 429, 503, 503]  # one in the pass, one waiting, no room for two
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers)
+    assert {answer.json()["status"] for answer in answers} == {429, 503}
+
+
+def test_a_job_that_nobody_waits_for_ends(make_engine: Callable[..., Engine]) -> None:
+    engine = make_engine()
+    ended = threading.Event()
+
+    def endless(ticket: Any) -> None:
+        try:
+            while True:
+                ticket.check()
+        finally:
+            ended.set()
+
+    async def impatient() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await engine.do(endless)
+
+    asyncio.run(impatient())
+    assert ended.wait(10)
+
+
+class _held:
+    """While it lasts, the pass of the network does not end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.let_go = engine, threading.Event()
+
+    def __enter__(self) -> None:
+        run = self.engine.batches._run
+
+        def held(tickets: Any) -> None:
+            self.let_go.wait(30)
+            run(tickets)
+
+        self.engine.batches._run = held
+
+    def __exit__(self, *_: object) -> None:
+        self.let_go.set()
