@@ -1,0 +1,116 @@
+"""The studio's page: the header, one tab per job, and what happens when it is opened."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from html import escape
+from typing import TypeVar
+
+import gradio as gr
+
+from facevae.generator import FaceGenerator
+from facevae.studio.augmenting import AugmentTab
+from facevae.studio.create import CreateTab
+from facevae.studio.edit import EditTab
+from facevae.studio.mix import MixTab
+from facevae.studio.model import ModelTab
+from facevae.studio.morphing import MorphTab
+from facevae.studio.service import MOST_WAITING, Service
+from facevae.studio.studio import Studio
+from facevae.studio.style import StyleTab
+from facevae.studio.wording import LANGUAGES, Words
+
+T = TypeVar("T")
+
+DELETE_EVERY_S, DELETE_AFTER_S = 300, 1200
+"""How often uploads and offered files are looked through, and how old they may grow."""
+MOST_VISITORS = 64
+"""Whose photos and histories are kept in memory; the one longest away is forgotten first."""
+
+
+def in_a_loop(make: Callable[[], T]) -> T:
+    """What `make` makes, while an event loop runs: where none does, Gradio opens many and closes none."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+
+        async def made() -> T:
+            return make()
+
+        return asyncio.run(made())
+    return make()
+
+
+def build_studio(generator: FaceGenerator | Service, language: str = "en") -> gr.Blocks:
+    """The studio in one language ('en' or 'zh'), to be launched or mounted. Nothing of it leaves the machine.
+
+    Theme and styles are given when it is launched: `blocks.launch(**facevae.studio.theme.looks())`.
+    Raises KeyError for another language.
+    """
+    return in_a_loop(lambda: _build(generator, language))
+
+
+def _build(generator: FaceGenerator | Service, language: str) -> gr.Blocks:
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    service = generator if isinstance(generator, Service) else Service(generator)
+    words = Words(language)
+    studio = Studio(service, words)
+    blocks = gr.Blocks(
+        analytics_enabled=False,
+        title=words("title"),
+        delete_cache=(DELETE_EVERY_S, DELETE_AFTER_S),
+        fill_width=True,
+    )
+    with blocks:
+        gr.HTML(_header(studio), elem_id="fv-header")
+        with gr.Tabs(overflow_behavior="wrap", elem_id="fv-tabs"):
+            _lay_tabs(studio, blocks)
+        gr.HTML(f'<footer class="fv-footer">{escape(words("footer"))}</footer>')
+    blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=1, api_open=False)
+    blocks.state_session_capacity = MOST_VISITORS
+    return blocks
+
+
+def _lay_tabs(studio: Studio, blocks: gr.Blocks) -> None:
+    words, on = studio.words, studio.on
+    with gr.Tab(words("tab_create"), id="create"):
+        create = CreateTab(studio)
+    with gr.Tab(words("tab_edit"), id="edit"):
+        EditTab(studio)
+    with gr.Tab(words("tab_mix"), id="mix") as mixing:
+        mix = MixTab(studio, create.steps)
+    with gr.Tab(words("tab_morph"), id="morph"):
+        MorphTab(studio)
+    with gr.Tab(words("tab_style"), id="style"):
+        StyleTab(studio, create.steps)
+    with gr.Tab(words("tab_augment"), id="augment"):
+        AugmentTab(studio)
+    with gr.Tab(words("tab_model"), id="model") as about:
+        model = ModelTab(studio)
+    on(blocks.load, create.opened, [create.steps], create.shown, at=create.faces)
+    on(mixing.select, mix.opened, [create.steps, mix.state], mix.shown)
+    on(about.select, model.opened, [], [model.atlas])
+
+
+def _header(studio: Studio) -> str:
+    words = studio.words
+    others = "".join(
+        f'<a href="{_address(words.language, code)}" lang="{code}" onclick="fvKeep(this)">{name}</a>'
+        for code, name in LANGUAGES.items()
+        if code != words.language
+    )
+    about = escape(words("header", model=studio.generator.name, size=studio.generator.size_px))
+    return (
+        f'<header class="fv-header"><div><h1>facevae <span>{escape(words("studio"))}</span></h1>'
+        f'<p>{about}</p></div><nav aria-label="{escape(words("settings"))}">{others}<button type="button" '
+        f'onclick="fvShade()">{escape(words("shade"))}</button></nav></header>'
+    )
+
+
+def _address(own: str, other: str) -> str:
+    """Relative to this language's page; the first language is at the root."""
+    first = next(iter(LANGUAGES))
+    up = "./" if own == first else "../"
+    return f"{up}?lang={other}" if other == first else f"{up}{other}/?lang={other}"
