@@ -16,8 +16,10 @@ from facevae.cli_bench import DeviceOption, ModelOption, bench_app
 from facevae.cli_describe import describe
 from facevae.cli_edit import edit
 from facevae.cli_explore import explore
+from facevae.cli_export import export
 from facevae.cli_generate import GuidanceOption, UpscaleOption, generate
 from facevae.cli_morph import interpolate
+from facevae.cli_serve import serve
 from facevae.cli_stylize import stylize
 from facevae.cli_upscaler import train_upscaler
 from facevae.console import counting, say, stages
@@ -177,7 +179,7 @@ def prior(
     say(f"The model is in {out}. Make faces with: facevae generate --model {out}")
 
 
-for job in (generate, describe, edit, interpolate, avatar, stylize, augment, explore):
+for job in (generate, describe, edit, interpolate, avatar, stylize, augment, explore, export, serve):
     app.command()(job)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -44,6 +44,8 @@ UpscaleOption = Annotated[
     bool, typer.Option("--upscale", help="At twice the size; for models with an upscaler.")
 ]
 
+Runtime = Literal["torch", "onnx"]
+
 COUNT, GRID_COUNT = 16, 4
 """Faces when no count is asked for; people of a grid."""
 
@@ -73,6 +75,9 @@ def generate(
     ] = True,
     upscale: UpscaleOption = False,
     device: DeviceOption = "auto",
+    runtime: Annotated[
+        Runtime, typer.Option("--runtime", help="onnx: by ONNX Runtime, on the CPU.")
+    ] = "torch",
 ) -> None:
     """New faces: 00000.png ..., grid.png, latents.npy, faces.jsonl.
 
@@ -89,7 +94,12 @@ def generate(
     # click keeps the options in the order in which they were typed.
     typed = {name: given[name] for name in context.params if given.get(name) is not None}
     grid, common = grid_of({name: parse_several(text or "", name) for name, text in typed.items()})
-    generator = FaceGenerator.from_pretrained(model, device)
+    if runtime == "onnx":
+        from facevae.export import onnx_generator
+
+        generator = onnx_generator(model)
+    else:
+        generator = FaceGenerator.from_pretrained(model, device)
     if upscale:
         generator.require_upscaler()
     requests = [{**common, **cell} for cell in grid.cells]
