@@ -69,12 +69,12 @@ def edit(page: Any, photo: Path) -> None:
 def mix(page: Any) -> None:
     tab(page, "Mix")
     people = page.locator("#fv-mix-people button")
-    for index in (0, 2):
+    for index in (1, 3):
         people.nth(index).click()
         page.wait_for_selector(f"#fv-mix-people button:nth-child({index + 1})[aria-pressed=true]")
     page.locator("#fv-mix-breed").click()
     page.wait_for_selector("#fv-mix-people .fv-mark")
-    people.nth(3).click()
+    people.nth(4).click()
     page.wait_for_selector("#fv-mix-face img")
     slide(page, "#fv-mix-gene-smile", 1.5, "#fv-mix-face")
     shoot(page, "mix")

@@ -14,14 +14,6 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-SERVE = """
-import sys, uvicorn
-from fastapi import FastAPI
-from facevae.generator import FaceGenerator
-from facevae.studio import mount_studio
-app = mount_studio(FastAPI(), FaceGenerator.from_pretrained(sys.argv[2], sys.argv[3]))
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", timeout_graceful_shutdown=1)
-"""
 PATIENCE_S = 180
 
 
@@ -31,8 +23,8 @@ def studio(model: str = "face64", device: str = "cpu") -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-W", "ignore", "-c", SERVE, str(port), model, device]
-    process = subprocess.Popen(command)
+    command = [sys.executable, "-m", "facevae", "serve", "--port", str(port), "--model", model]
+    process = subprocess.Popen([*command, "--device", device, "--no-log"])
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(2 * PATIENCE_S):

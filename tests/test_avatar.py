@@ -77,8 +77,8 @@ def test_words_make_the_same_person_again(steerable: Path, tmp_path: Path) -> No
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     with Image.open(tmp_path / "a" / "photo-as-is.png") as portrait:
-        corner = np.asarray(portrait)[0, 0]
-    assert np.abs(corner.astype(int) - (255, 221, 238)).max() <= 2
+        off = np.abs(np.asarray(portrait).astype(int) - (255, 221, 238)).max(axis=2)
+    assert (off <= 2).mean() > 0.05
     faces = FaceGenerator.from_pretrained(steerable, device="cpu")
     told = manifest(tmp_path / "a")["identity"]
     again = faces.sample(1, told["seed"], told["controls"], told["truncation"])

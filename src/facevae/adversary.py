@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,6 +30,23 @@ class Drawn(NamedTuple):
     latents: Tensor | None  # (S, D), of samples; None when there are none
     seeds: tuple[int, int]  # of the augmentation
     told: Tensor | None  # (B + S, A), of the faces and then of the samples; None when nothing is told
+
+    def part(self, part: slice, count: int) -> Drawn:
+        """What a pass over these of `count` faces needs; all of it is what is needed for all of them.
+
+        The augmentation of a pass is drawn anew, by the seeds and its first face.
+        """
+        first, second = self.seeds
+        seeds = (first + part.start, second + part.start)
+        told = None if self.told is None else torch.cat([self.told[:count][part], self.told[count:][part]])
+        return Drawn(None if self.latents is None else self.latents[part], seeds, told)
+
+
+class Look(NamedTuple):
+    """What the heads learn from in one pass."""
+
+    seen: Seen
+    told: Tensor | None  # (B + S, A) of its faces and samples; None when nothing is told
 
 
 @dataclass
@@ -80,20 +99,29 @@ class Adversary:
             told = torch.cat([of_faces, of_samples]).to(accelerator.device)  # (B + S, A)
         return Drawn(None if z is None else z.to(accelerator.device), (first, second), told)
 
-    def learn(self, seen: Seen, told: Tensor | None, rate: float, accelerator: Accelerator) -> Tensor:
-        """One step of the heads on what the frozen network saw; told as `draw` gives it. Their hinge loss."""
+    def learn(self, looks: Sequence[Look], rate: float, accelerator: Accelerator) -> Tensor:
+        """One step of the heads on what the frozen network saw, a look for each pass. Their hinge loss.
+
+        Heads take the statistics of each look by itself: several are not quite what one of all faces is.
+        """
         assert self.wrapped is not None, "prepare() comes first"
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with accelerator.autocast():
-            made = [tap.detach() for tap in seen.made]
-            of_real = None if told is None else told[: len(seen.real[0])]
-            loss = discriminator_hinge_loss(self.wrapped(seen.real, of_real), self.wrapped(made, told))
         self.optimizer.zero_grad()  # the decoder's step left gradients here
-        accelerator.backward(loss)
+        faces = sum(len(look.seen.real[0]) for look in looks)
+        losses: list[Tensor] = []
+        for number, (seen, told) in enumerate(looks, start=1):
+            count = len(seen.real[0])
+            with nullcontext() if number == len(looks) else accelerator.no_sync(self.wrapped):
+                with accelerator.autocast():
+                    made = [tap.detach() for tap in seen.made]
+                    real_logits = self.wrapped(seen.real, None if told is None else told[:count])
+                    loss = discriminator_hinge_loss(real_logits, self.wrapped(made, told))
+                accelerator.backward(loss * (count / faces))
+            losses.append(loss.detach() * (count / faces))
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return loss.detach()
+        return torch.stack(losses).sum()
 
 
 def make_adversary(config: TrainConfig, device: torch.device) -> Adversary:

@@ -19,6 +19,12 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8000,
     runtime: Annotated[str, typer.Option("--runtime", help="torch, or onnx for ONNX Runtime.")] = "torch",
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, help="CPU threads of one computation. Default: a quarter of the cores."
+        ),
+    ] = None,
     batch_size: Annotated[
         int,
         typer.Option("--batch-size", min=1, help="Faces of several requests in one pass; 1: no batching."),
@@ -90,8 +96,8 @@ def serve(
     from facevae.server.uploads import UploadLimits
 
     config = ServerConfig(
-        studio=studio, runtime=runtime, device=device, batch_size=batch_size, queue_size=queue_size,
-        photos_at_once=photos_at_once, timeout_s=timeout, api_keys=read_keys(api_keys),
+        studio=studio, runtime=runtime, device=device, threads=threads, batch_size=batch_size,
+        queue_size=queue_size, photos_at_once=photos_at_once, timeout_s=timeout, api_keys=read_keys(api_keys),
         uploads=UploadLimits(most_bytes=upload_mib * 2**20), cors_origins=tuple(cors or ()),
         rate_per_minute=rate, allowed_hosts=tuple(allow_host or (LOOPBACK if host in LOOPBACK else ())),
     )  # fmt: skip

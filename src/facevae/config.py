@@ -100,6 +100,9 @@ class TrainConfig:
     """Share of faces whose attributes are hidden in training, so that the model also works without any."""
     flip: bool = True
     """Mirror half of the faces at random."""
+    pass_faces: int | None = None
+    """Faces that a process takes through the networks at once; gradients of several passes are added up, so
+    that a step stays that of the whole batch. None: all of its share, halved when memory runs out."""
     learning_rate: float = 6e-4
     """Peak rate of AdamW, after warm-up and before the cosine to zero."""
     warmup_images: int = 10_000
@@ -158,7 +161,7 @@ class TrainConfig:
         _check((self.images is None) != (self.minutes is None), "images and minutes",
                (self.images, self.minutes), "exactly one of them")  # fmt: skip
         for name in ("images", "batch_size", "log_images", "checkpoint_images", "keep_checkpoints",
-                     "gmm_components", "flow_steps", "flow_width", "flow_blocks", "ema_images"):  # fmt: skip
+                     "gmm_components", "flow_steps", "flow_width", "flow_blocks", "ema_images", "pass_faces"):  # fmt: skip
             value = getattr(self, name)
             _check(value is None or value >= 1, name, value, "1 or more")
         for name in ("minutes", "pixel_scale", "learning_rate", "clip_norm", "checkpoint_minutes",

@@ -7,6 +7,7 @@ import os
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from facevae.config import TrainConfig
 from facevae.errors import ConfigError
@@ -40,6 +41,16 @@ def keep_freed_memory() -> None:
         trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, 2**31 - 1)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether memory, of the device or of the machine, is all that an operation lacked."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or bool(should_reduce_batch_size(error))
+
+
+def free_memory() -> None:
+    """Hand back what nothing holds any more, so that a smaller try finds it."""
+    clear_device_cache(garbage_collection=True)
 
 
 def has_bf16(device: str = "auto") -> bool:

@@ -33,9 +33,10 @@ from facevae.validation import posteriors, validate
 
 FREE_FIELDS = (
     "cache_gb", "checkpoint_images", "checkpoint_minutes", "keep_checkpoints", "log_images", "prior",
-    "gmm_components", "prior_condition_on", "flow_steps", "flow_width", "flow_blocks",
+    "gmm_components", "prior_condition_on", "flow_steps", "flow_width", "flow_blocks", "pass_faces",
 )  # fmt: skip
-"""Fields of TrainConfig that may change when a run is resumed: none of them touches the weights."""
+"""Fields of TrainConfig that may change when a run is resumed: none of them touches the weights, but for the
+order in which `pass_faces` adds up."""
 
 LATENTS_FILE = "prior-latents.safetensors"
 BANK_LATENTS = 32_768

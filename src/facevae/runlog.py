@@ -37,6 +37,7 @@ from facevae.validation import validate
 
 SHEET_COLUMNS = 12
 VALIDATION_FACES = 1024
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 COLLAPSED_SHARE = 0.02
 """Below this share of active latent dimensions, the latent is reported as collapsed."""
 
@@ -44,8 +45,8 @@ COLLAPSED_SHARE = 0.02
 class RunLog:
     """Writes metrics.jsonl, tensorboard/ and sheets/ of a run and its progress line, on process 0.
 
-    Use as a context manager. While it is open, Ctrl-C asks for a stop after the current step
-    (`stop_asked`); a second Ctrl-C interrupts at once.
+    Use as a context manager. While it is open, Ctrl-C and SIGTERM ask for a stop after the current step
+    (`stopping`); a second one interrupts at once.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class RunLog:
         self.last_log_images = self.last_checkpoint_images = state.seen_images
         self.last_checkpoint_time = time.monotonic()
         self.saved_images = -1
-        self.stop_asked = False
+        self.stop_signal: int | None = None
+        self.agreed_stop = False
+        self.pass_faces = state.pass_faces
         self.collapse_reported = False
         self.board: Any = None
         self.progress = Progress(
@@ -80,7 +83,7 @@ class RunLog:
             self._print(f"resuming at {state.seen_images:,} images")
 
     def __enter__(self) -> RunLog:
-        self._old_handler = _set_interrupt_handler(self._ask_stop)
+        self._old_handlers = {number: _set_handler(number, self._ask_stop) for number in STOPPING}
         self.progress.start()
         return self
 
@@ -88,13 +91,20 @@ class RunLog:
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
         self.progress.stop()
-        _set_interrupt_handler(self._old_handler)
+        for number, handler in self._old_handlers.items():
+            _set_handler(number, handler)
         if self.board is not None:
             self.board.close()
 
     def step(self, state: TrainState, terms: LossTerms, mean: Tensor, gradient_norm: Tensor) -> None:
         """Take in one step; every `log_images`, reduce over processes, write and show a line."""
         self.window.add(terms, mean, gradient_norm)
+        if state.pass_faces != self.pass_faces:
+            self.pass_faces = state.pass_faces
+            self._print(
+                f"[{state.seen_images:,} images] out of memory: from here on in passes of {state.pass_faces} "
+                f"faces, whose gradients are added up; a step still sees {self.config.batch_size}"
+            )
         self.progress.update(self.task, completed=state.seen_images, total=state.total_images)
         if state.seen_images - self.last_log_images < self.config.log_images:
             return
@@ -125,9 +135,26 @@ class RunLog:
                 if name not in ("step", "seen_images"):
                     self.board.add_scalar(name, value, step)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop was asked for; the same on every process, as of the last `checkpoint_due`."""
+        return self.agreed_stop if self.accelerator.num_processes > 1 else self.stop_signal is not None
+
+    def end_by_signal(self) -> None:
+        """Raise KeyboardInterrupt after Ctrl-C, SystemExit (143) after SIGTERM; nothing after neither."""
+        if self.stop_signal == signal.SIGTERM:
+            sys.exit(128 + signal.SIGTERM)
+        if self.stopping:
+            raise KeyboardInterrupt
+
     def checkpoint_due(self, state: TrainState) -> bool:
-        """True on every process when enough images or minutes have passed since the last checkpoint."""
+        """True on every process when enough images or minutes have passed since the last checkpoint.
+
+        To be asked after every step: processes also agree here whether to stop.
+        """
         config = self.config
+        # A clock that was set back must not put the next checkpoint off.
+        self.last_checkpoint_time = min(self.last_checkpoint_time, time.monotonic())
         due = (
             config.checkpoint_images is not None
             and state.seen_images - self.last_checkpoint_images >= config.checkpoint_images
@@ -135,9 +162,11 @@ class RunLog:
             config.checkpoint_minutes is not None
             and time.monotonic() - self.last_checkpoint_time >= config.checkpoint_minutes * 60
         )
-        if self.accelerator.num_processes > 1:  # clocks differ: process 0 decides for all
-            flag = torch.tensor(int(due and self.main), device=self.accelerator.device)
-            due = bool(self.accelerator.reduce(flag, "sum"))
+        if self.accelerator.num_processes > 1:  # clocks differ: process 0 decides for all, a signal to any
+            flags = torch.tensor([due and self.main, self.stop_signal is not None], dtype=torch.int32)
+            due, self.agreed_stop = (
+                self.accelerator.reduce(flags.to(self.accelerator.device), "sum").bool().tolist()
+            )
         if due:
             self.last_checkpoint_images, self.last_checkpoint_time = state.seen_images, time.monotonic()
         return due
@@ -168,7 +197,8 @@ class RunLog:
         self.progress.update(self.task, description=text)
         if not self.console.is_terminal:
             share = f"{100 * state.seen_images / total:5.1f} %  " if total else ""
-            left = f"  {(total - state.seen_images) / row['images_per_s'] / 60:.1f} min left" if total else ""
+            pace = max(0.05, row["images_per_s"])  # rounded, so perhaps 0
+            left = f"  {(total - state.seen_images) / pace / 60:.1f} min left" if total else ""
             self._print(share + text + left)
 
     def _watch_collapse(self, active: int, latent_dim: int, state: TrainState) -> None:
@@ -188,10 +218,14 @@ class RunLog:
 
     def _ask_stop(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self.stop_asked:
-            raise KeyboardInterrupt
-        self.stop_asked = True
-        self._print(f"stopping after this step (signal {number}); the run can be resumed")
+        again, self.stop_signal = self.stop_signal is not None, number
+        if again:
+            self.agreed_stop = True
+            self.end_by_signal()
+        self._print(
+            f"{signal.Signals(number).name}: stopping after this step, with a checkpoint. The run can be resumed: "
+            "run the same command to go on. Once more stops at once, without."
+        )
 
 
 class _Window:
@@ -288,9 +322,9 @@ def _open_board(folder: Path, step: int) -> Any:
 Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 
-def _set_interrupt_handler(handler: Handler) -> Handler:
-    """Install a handler for Ctrl-C; nothing outside the main thread, where Python allows none."""
+def _set_handler(number: int, handler: Handler) -> Handler:
+    """Install a handler for a signal; nothing outside the main thread, where Python allows none."""
     try:
-        return signal.signal(signal.SIGINT, handler)
+        return signal.signal(number, signal.SIG_DFL if handler is None else handler)
     except ValueError:
         return None

@@ -9,15 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator, PartialState
 from rich.console import Console
-from torch import Tensor
 
 from facevae.attributes import Schema
 from facevae.checkpoint import list_checkpoints, load_model
@@ -27,31 +24,18 @@ from facevae.ema import EMA
 from facevae.engine import keep_freed_memory, make_accelerator
 from facevae.errors import ConfigError, TrainingError
 from facevae.features import FrozenFeatures
-from facevae.images import to_tensor
 from facevae.layers import parameter_count, place
-from facevae.losses import LossTerms, adversarial_vae_loss, see, vae_loss
 from facevae.model import FaceVAE
 from facevae.models import find_model
 from facevae.run import claim_run, finish, load_splits, prepared, prior_latents
 from facevae.runlog import RunLog, averaged_model
-from facevae.schedules import ema_decay, linear_warmup, trapezium, warmup_cosine
+from facevae.step import ADVERSARY_FROM, StepResult, adversary_due, train_step
 from facevae.train_state import TrainState, load_state, make_optimizer, switch_adversary_on
 
 CALIBRATION_STEPS = 20
 """With `minutes`, steps timed (after as many untimed ones) before the number of images is fixed."""
-ADVERSARY_FROM = 0.4
-"""Share of all images after which the adversary is switched on, unless `adversary_images` says when."""
 ADVERSARY_COST = 1.7
 """Steps without the adversary that take as long as one with it: 144 against 83 images/s on two cores."""
-FAR_AWAY = 2**62
-"""Images in all while `minutes` have not been turned into a number yet."""
-
-
-@dataclass(frozen=True)
-class StepResult:
-    terms: LossTerms
-    mean: Tensor  # (B, D), posterior means of this process's faces
-    gradient_norm: Tensor  # scalar, before clipping
 
 
 def train(
@@ -110,7 +94,7 @@ def fit(
     wrapped = None
     with RunLog(run, config, state, validation, accelerator, passed_over) as log:
         for batch in batches(data, config, state.seen_images, accelerator):
-            if state.done or log.stop_asked:
+            if state.done or log.stopping:
                 break
             switching = adversary_due(state, config)
             if switching:
@@ -127,69 +111,9 @@ def fit(
             if log.checkpoint_due(state):
                 log.checkpoint(state)
         log.checkpoint(state)
-    if log.stop_asked and not state.done:
-        raise KeyboardInterrupt
+    if not state.done:
+        log.end_by_signal()
     return state
-
-
-def train_step(
-    state: TrainState,
-    wrapped: torch.nn.Module,
-    batch: FaceBatch,
-    config: TrainConfig,
-    features: FrozenFeatures | None,
-    accelerator: Accelerator,
-) -> StepResult:
-    """One optimiser step on this process's share of the batch; advances `state` by the whole batch.
-
-    With the adversary on, a step of the autoencoder and then one of the adversary on the same faces.
-    """
-    x, noise, attributes = augmented(batch, state, config, accelerator)
-    seen_after = state.seen_images + config.batch_size
-    rate, adversary_rate = learning_rates(state, config)
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    kl_weight = config.beta * linear_warmup(state.seen_images, config.kl_warmup_images)
-
-    adversary = state.adversary
-    if adversary is None:
-        output = wrapped(x, noise, attributes)
-        with accelerator.autocast():
-            terms = vae_loss(x, output, config, kl_weight, features)
-        accelerator.backward(terms.total_loss)
-    else:
-        assert features is not None, "an adversary comes with the frozen network"
-        latent_dim = noise.shape[1]
-        drawn = adversary.draw(config, state.seen_images, latent_dim, batch.indices, accelerator)
-        output = wrapped(x, noise, attributes, drawn.latents)
-        with accelerator.autocast():
-            seen = see(x, output, features, drawn.seeds)
-            terms = adversarial_vae_loss(x, output, seen, config, kl_weight, adversary.heads, drawn.told)
-        accelerator.backward(terms.total_loss)
-    gradient_norm = accelerator.clip_grad_norm_(wrapped.parameters(), config.clip_norm or math.inf)
-    state.optimizer.step()
-    state.optimizer.zero_grad()
-    if adversary is not None:
-        loss = adversary.learn(seen, drawn.told, adversary_rate, accelerator)
-        terms = terms._replace(discriminator_loss=loss)
-
-    state.step += 1
-    state.seen_images = seen_after
-    state.ema.update(state.model, ema_decay(seen_after, config.batch_size, config.ema_images))
-    detached = LossTerms(*(term.detach() for term in terms))
-    return StepResult(detached, output.mean.detach(), gradient_norm.detach())
-
-
-def adversary_due(state: TrainState, config: TrainConfig) -> bool:
-    """True when the adversary has to be switched on before the next step."""
-    start = adversary_start(config, state.total_images or FAR_AWAY)
-    return config.adversary_weight > 0 and state.seen_images >= start and state.adversary is None
-
-
-def adversary_start(config: TrainConfig, total_images: int) -> int:
-    """Images after which the adversary is switched on: `adversary_images`, or its share of all."""
-    share = round(ADVERSARY_FROM * total_images)
-    return share if config.adversary_images is None else config.adversary_images
 
 
 def prepare_phase(
@@ -208,37 +132,6 @@ def prepare_phase(
     wrapped, state.optimizer = accelerator.prepare(state.model, state.optimizer)
     module: torch.nn.Module = wrapped
     return module
-
-
-def learning_rates(state: TrainState, config: TrainConfig) -> tuple[float, float]:
-    """(rate of the autoencoder, rate of the adversary) for the next step."""
-    seen, total = state.seen_images + config.batch_size, state.total_images or FAR_AWAY
-    start = adversary_start(config, total)
-    if state.adversary is None:
-        end = min(total, start) if config.adversary_weight else total
-        return config.learning_rate * warmup_cosine(seen, config.warmup_images, end), 0.0
-    rate = trapezium(seen - start, total - start)
-    return config.decoder_learning_rate * rate, config.adversary_learning_rate * rate
-
-
-def augmented(
-    batch: FaceBatch, state: TrainState, config: TrainConfig, accelerator: Accelerator
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """(x, noise, attributes) of this process: flipped, drawn and masked by (seed, images seen) alone."""
-    draw = np.random.default_rng((config.seed, state.seen_images, 1))
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-    noise = draw.standard_normal((config.batch_size, state.model.config.latent_dim), dtype=np.float32)[share]
-    flips = draw.random(config.batch_size)[share] < 0.5
-    hidden = draw.random(config.batch_size)[share] < config.attribute_dropout
-    device = accelerator.device
-    x = to_tensor(batch.photos.to(device))  # (B, 3, H, W)
-    if config.flip:
-        mirrored = torch.from_numpy(flips).to(device)[:, None, None, None]
-        x = torch.where(mirrored, x.flip(3), x)
-    attributes = batch.attributes
-    if attributes is not None:
-        attributes = attributes.masked_fill(torch.from_numpy(hidden)[:, None], 0.0).to(device)
-    return x.contiguous(memory_format=torch.channels_last), torch.from_numpy(noise).to(device), attributes
 
 
 def batches(
@@ -260,7 +153,8 @@ def make_state(model_config: ModelConfig, config: TrainConfig, device: torch.dev
     if config.start_from is not None:
         take_over(model, load_model(find_model(config.start_from))[0])
     model = place(model, device)
-    return TrainState(model, EMA(model), make_optimizer(model, config), total_images=config.images)
+    optimizer = make_optimizer(model, config)
+    return TrainState(model, EMA(model), optimizer, total_images=config.images, pass_faces=config.pass_faces)
 
 
 def take_over(model: FaceVAE, trained: FaceVAE) -> None:
@@ -300,6 +194,7 @@ def calibrate(state: TrainState, config: TrainConfig, accelerator: Accelerator) 
     elif state.step >= 2 * CALIBRATION_STEPS:
         seconds = torch.tensor(state.trained_seconds, device=accelerator.device)
         pace = float(accelerator.reduce(seconds, "mean")) / (state.step - CALIBRATION_STEPS)
+        pace = max(1e-6, pace)  # a clock that was set back
         steps = max(state.step, math.ceil(_affordable(config, config.minutes * 60 / pace)))
         state.total_images = steps * config.batch_size
 

@@ -33,6 +33,9 @@ class TrainState:
     trained_seconds: float = 0.0
     adversary: Adversary | None = None
     """None until it is switched on."""
+    pass_faces: int | None = None
+    """Faces that a process takes through the networks at once: `pass_faces` of the configuration, halved
+    whenever memory ran out. None: its whole share of the batch."""
 
     @property
     def done(self) -> bool:

@@ -19,6 +19,7 @@ from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch import Tensor
 
+from facevae.adversary import Look
 from facevae.checkpoint import list_checkpoints, read_json, read_tensors, save_upscaler
 from facevae.data.dataset import FaceBatch, FaceDataset, read_dataset_info
 from facevae.discriminator import adversarial_loss
@@ -35,7 +36,8 @@ from facevae.model import VAEOutput
 from facevae.models import find_model
 from facevae.run import claim_run, prepared
 from facevae.schedules import ema_decay
-from facevae.train import adversary_due, batches, calibrate, learning_rates, make_features, prepare_phase
+from facevae.step import adversary_due, learning_rates
+from facevae.train import batches, calibrate, make_features, prepare_phase
 from facevae.train_state import TrainState, load_state, make_optimizer, switch_adversary_on
 from facevae.upscaler import Upscaler, degraded, upscaler_loss
 from facevae.upscaler_config import UpscalerConfig, upscaler_config
@@ -132,8 +134,8 @@ def fit(
             if log.checkpoint_due(state):
                 log.checkpoint(state)
         log.checkpoint(state)
-    if log.stop_asked and not state.done:
-        raise KeyboardInterrupt
+    if not state.done:
+        log.end_by_signal()
     return state
 
 
@@ -175,7 +177,9 @@ def train_step(
     state.optimizer.step()
     state.optimizer.zero_grad()
     if adversary is not None and seen is not None:
-        terms = terms._replace(discriminator_loss=adversary.learn(seen, None, adversary_rate, accelerator))
+        terms = terms._replace(
+            discriminator_loss=adversary.learn([Look(seen, None)], adversary_rate, accelerator)
+        )
 
     state.step += 1
     state.seen_images += config.batch_size

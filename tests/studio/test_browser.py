@@ -190,6 +190,8 @@ def test_an_augment_batch_has_pictures_and_labels(visitor: Visitor, tmp_path: Pa
     visitor.open(tab="Augment")
     visitor.slide("#fv-augment-count", 4)
     visitor.slide("#fv-augment-age-from", 50)
+    visitor.page.get_by_role("button", name="More").locator("visible=true").click()
+    visitor.page.locator("#fv-augment-seed").get_by_role("textbox").fill("30")
     for gender in ("female", "male"):
         visitor.page.locator("#fv-augment-gender").get_by_label(gender, exact=True).check()
     visitor.page.locator("#fv-augment-do").click()
@@ -200,6 +202,7 @@ def test_an_augment_batch_has_pictures_and_labels(visitor: Visitor, tmp_path: Pa
         rows = list(csv.DictReader(io.StringIO(archive.read("faces/metadata.csv").decode())))
         assert {f"faces/{row['file_name']}" for row in rows} < set(archive.namelist())
     assert [row["gender"] for row in rows] == ["female", "male"] * 2
+    assert [int(row["seed"]) for row in rows] == [30, 31, 32, 33]
     assert all(50 <= float(row["age"]) <= 100 for row in rows)
     visitor.shoot("augment-1280")
 

@@ -115,6 +115,13 @@ def test_errors_are_told_without_a_traceback(studio: Studio, fault: Exception, s
     assert not told.value.print_exception
 
 
+@pytest.mark.parametrize("text", ["", "-1", "2.5", "2147483648", "9" * 5000, "七"])
+def test_what_is_no_seed_is_told(studio: Studio, text: str) -> None:
+    assert studio.seed(" 12 ") == 12
+    with pytest.raises(gr.Error, match="种子"):
+        studio.seed(text)
+
+
 def test_an_address_in_place_of_an_upload_is_not_fetched(studio: Studio) -> None:
     drop = laid(lambda page: page.drop("photo", "x"), studio)
     fetching = drop.async_move_resource_to_block_cache("https://example.org/face.png")

@@ -21,7 +21,8 @@ from facevae.generator import FaceGenerator
 from facevae.layers import parameter_count
 from facevae.model import FaceVAE
 from facevae.models import pick_device
-from facevae.train import make_features, make_state, train_step
+from facevae.step import train_step
+from facevae.train import make_features, make_state
 from facevae.train_state import switch_adversary_on
 
 WARMUP_STEPS = 4

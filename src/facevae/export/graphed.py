@@ -23,17 +23,19 @@ class Graphed(nn.Module):
     has_weights: bool = True
 
     def by_graph(self, *inputs: Tensor) -> tuple[Tensor, ...] | None:
-        """What onnxruntime gives, on the CPU; None when PyTorch is to compute.
+        """What onnxruntime gives, on the CPU; None when PyTorch is to compute: gradients, or an upscaler's
+        faces of another size than the file's.
 
         Raises CheckpointError when PyTorch would have to and there are no weights.
         """
-        if self.graph is not None and not torch.is_grad_enabled():
+        ready = self.graph is not None and not torch.is_grad_enabled()
+        if self.graph is not None and ready and self.graph.takes([value.shape for value in inputs]):
             found = self.graph([value.numpy(force=True) for value in inputs])
             return tuple(torch.from_numpy(value) for value in found)
         if not self.has_weights:
             raise CheckpointError(
-                "this needs gradients or weights, and an exported folder has none. Use the model itself: "
-                "onnx_generator('face64') or --model face64 instead of the folder."
+                "this needs gradients, weights or another size, and an exported folder has none. "
+                "Use the model itself: onnx_generator('face64') or --model face64 instead of the folder."
             )
         return None
 

@@ -94,6 +94,7 @@ class Graph:
         except Exception as error:  # onnxruntime's exceptions share no public base
             raise CheckpointError(f"onnxruntime cannot read {path}: {error}. Export it again.") from error
         self.inputs = [port.name for port in self.session.get_inputs()]
+        self.shapes = [port.shape for port in self.session.get_inputs()]
         self.outputs = [port.name for port in self.session.get_outputs()]
 
     def __call__(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
@@ -104,6 +105,14 @@ class Graph:
         }
         found: list[NDArray[np.float32]] = self.session.run(self.outputs, feeds)
         return found
+
+    def takes(self, shapes: Sequence[Sequence[int]]) -> bool:
+        """Whether inputs of these shapes fit those of the file, whose free axes have names."""
+        return all(
+            len(own) == len(given)
+            and all(isinstance(axis, str) or axis == size for axis, size in zip(own, given, strict=True))
+            for own, given in zip(self.shapes, shapes, strict=True)
+        )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> None:
         return None

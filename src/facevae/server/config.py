@@ -27,6 +27,8 @@ class ServerConfig:
     """'torch', or 'onnx' for ONNX Runtime."""
     device: str = "auto"
     """Of the runtime torch: auto, cpu, cuda or mps."""
+    threads: int | None = None
+    """Of one computation on the CPU. None: a quarter of the cores, at least one."""
     batch_size: int = 32
     """Faces that one pass of the network may have, of one request or several; 1 batches nothing."""
     queue_size: int = 64
@@ -48,7 +50,8 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         whole = {"batch_size": self.batch_size, "queue_size": self.queue_size,
-                 "photos_at_once": self.photos_at_once, "rate_per_minute": self.rate_per_minute}  # fmt: skip
+                 "photos_at_once": self.photos_at_once, "rate_per_minute": self.rate_per_minute,
+                 "threads": self.threads}  # fmt: skip
         for name, value in whole.items():
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {value}")

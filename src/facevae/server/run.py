@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import signal
 import socket
 import sys
 from pathlib import Path
 from types import FrameType
 
+import torch
 import uvicorn
 from fastapi import FastAPI
 
@@ -20,6 +22,9 @@ from facevae.server.app import create_app, load_generator
 from facevae.server.config import ServerConfig
 
 MOST_CONNECTIONS = 1000
+COMPUTING = 4
+"""Threads of the service that compute: batches, jobs, the studio's. OpenMP gives each a team of its own, and
+teams that together outnumber the cores wait for each other asleep: a face took 190 ms instead of 50."""
 GRACE_S = 5.0
 """Beyond the time limit of requests, for the answers to be sent."""
 
@@ -37,6 +42,7 @@ def run_service(
     port: 0 takes a free one; the address is told on standard error. trusted_proxies: addresses whose
     X-Forwarded-For is believed. Raises ConfigError for an address that cannot be had, and as `create_app`.
     """
+    torch.set_num_threads(config.threads or max(1, (os.cpu_count() or 1) // COMPUTING))
     with open_socket(host, port) as listener:
         generator = load_generator(model, config)
         app = create_app(generator, config)

@@ -32,7 +32,9 @@ class Strict(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _names_are_known(cls, data: Any) -> Any:
-        for name in data if isinstance(data, dict) else ():
+        if not isinstance(data, dict):
+            return data
+        for name in data:
             if name not in cls.model_fields:
                 known = ", ".join(cls.model_fields)
                 nearest = did_you_mean(str(name), cls.model_fields)
@@ -41,7 +43,11 @@ class Strict(BaseModel):
                     "there is no field '{name}'. There are: {known}.{nearest}",
                     {"name": str(name)[:100], "known": known, "nearest": nearest},
                 )
-        return data
+        # To JSON, 2.0 is a whole number as 2 is.
+        return {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in data.items()
+        }
 
 
 Age = Annotated[float, Field(ge=AGE.low, le=AGE.high)]
@@ -55,12 +61,7 @@ if TYPE_CHECKING:
 else:
     Gender, Expression = Literal[GENDER.categories], Literal[EXPRESSION.categories]
     Style, LookName = Literal[("photo", *LOOKS)], Literal[tuple(LOOKS)]
-Whole = Annotated[
-    int,
-    # To JSON, 2.0 is a whole number as 2 is.
-    BeforeValidator(lambda value: int(value) if isinstance(value, float) and value.is_integer() else value),
-]
-Seed = Annotated[Whole, Field(ge=0, le=MOST_SEED)]
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 Number = Annotated[float, Field(ge=-MOST_LATENT, le=MOST_LATENT)]
 Latent = Annotated[list[Number], Field(min_length=1, max_length=MOST_NUMBERS)]
 
@@ -135,14 +136,14 @@ class Look(Strict):
 class Drawing(Look):
     """What decides new faces."""
 
-    count: Whole = Field(1, ge=1, le=MOST_FACES, description="How many faces.")
+    count: int = Field(1, ge=1, le=MOST_FACES, description="How many faces.")
     seed: Seed | None = Field(None, description="Face i is decided by seed + i. Default: random, and told.")
     truncation: float = Field(1.0, gt=0, le=1, description="Smaller is more typical and less diverse.")
     guidance: float | None = Field(
         None, ge=0, le=20, description="Above 1 the controls show more clearly. Default: the model's."
     )
     check: bool = Field(False, description="Draw faces again in which the detector finds none. Slower.")
-    best_of: Whole = Field(1, ge=1, le=8, description="Draw each face so often and keep the best. Slower.")
+    best_of: int = Field(1, ge=1, le=8, description="Draw each face so often and keep the best. Slower.")
 
 
 class GenerateRequest(Drawing):
@@ -191,7 +192,7 @@ class InterpolateRequest(Look):
     """From face to face, at constant speed."""
 
     stops: list[Stop] = Field(min_length=2, max_length=MOST_STOPS)
-    frames: Whole = Field(16, ge=2, le=MOST_FRAMES, description="Faces on the way.")
+    frames: int = Field(16, ge=2, le=MOST_FRAMES, description="Faces on the way.")
     loop: bool = Field(False, description="Return to the first stop.")
     truncation: float = Field(1.0, gt=0, le=1, description="Of stops from seeds.")
     fps: float = Field(24.0, ge=1, le=60, description="Of the animation, with Accept: image/webp.")
@@ -224,9 +225,7 @@ class EditRequest(PhotoRequest):
     faces: Literal["largest", "all"] = "largest"
     mechanism: Literal["auto", "flow", "direction", "cvae"] = "auto"
     guidance: float | None = Field(None, ge=0, le=20, description="Of the mechanism flow.")
-    refine_steps: Whole = Field(
-        0, ge=0, le=100, description="Steps that bring the face closer first. Slower."
-    )
+    refine_steps: int = Field(0, ge=0, le=100, description="Steps that bring the face closer first. Slower.")
     detail: float = Field(1.0, ge=0, le=1, description="Share of the photo's own detail that is kept.")
     paste: bool = Field(False, description="Also the whole photo with its edits.")
 
@@ -239,7 +238,7 @@ class AvatarRequest(Look):
         None, min_length=1, max_length=MOST_CHARACTERS, description="A person in English or Chinese."
     )
     seed: Seed | None = Field(None, description="Of a person from words. Default: random, and told.")
-    size_px: Whole = Field(256, ge=64, le=512, description="Side of the portraits.")
+    size_px: int = Field(256, ge=64, le=512, description="Side of the portraits.")
     background: str = Field(
         "keep", pattern=r"^(keep|transparent|#[0-9a-fA-F]{6})$", description="Or a colour such as #f2e6d9."
     )
@@ -268,8 +267,8 @@ class StylizeRequest(Look):
     strength: float = Field(1.0, ge=0, le=1, description="0: the photo itself; 1: all of the style.")
     keep_colours: bool = Field(False, description="The photo's hues with the style's brightness.")
     faces: Literal["whole", "largest"] = Field("whole", description="The photo, or its largest face.")
-    steps: Whole = Field(60, ge=1, le=150, description="Of an artwork: more is closer to it, and slower.")
-    side_px: Whole = Field(256, ge=64, le=384, description="Of an artwork: the longer side that is painted.")
+    steps: int = Field(60, ge=1, le=150, description="Of an artwork: more is closer to it, and slower.")
+    side_px: int = Field(256, ge=64, le=384, description="Of an artwork: the longer side that is painted.")
 
     @model_validator(mode="after")
     def _is_one(self) -> StylizeRequest:

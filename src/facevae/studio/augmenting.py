@@ -10,7 +10,7 @@ import gradio as gr
 from facevae.attributes import Attribute
 from facevae.studio.batch import MOST_FACES, Batch, BatchWish, make_batch
 from facevae.studio.panel import STEPS
-from facevae.studio.parameters import MOST_SEED, TRUNCATION, fresh_seed
+from facevae.studio.parameters import TRUNCATION, fresh_seed
 from facevae.studio.pictures import figure, grid, note
 from facevae.studio.studio import PROGRESS, Studio
 
@@ -35,7 +35,7 @@ class AugmentTab:
             self.make.click,
             self.made,
             given,
-            [self.file, self.preview, self.seed],
+            [self.file, self.preview],
             told=True,
             at=self.preview,
         )
@@ -48,10 +48,8 @@ class AugmentTab:
         for attribute in self.attributes:
             self._lay_wish(attribute)
         with gr.Accordion(words("more"), open=False):
-            self.seed = gr.Number(
-                None, label=words("seed_or_none"), precision=0, minimum=0, maximum=MOST_SEED,
-                elem_id="fv-augment-seed",
-            )  # fmt: skip
+            # A field for text: one for numbers shows an empty seed as 0.
+            self.seed = gr.Textbox(label=words("seed_or_none"), max_length=10, elem_id="fv-augment-seed")
             self.truncation = gr.Slider(
                 0.05, 1, TRUNCATION, step=0.05, label=words("truncation"), elem_id="fv-augment-truncation"
             )
@@ -95,17 +93,17 @@ class AugmentTab:
     def made(
         self,
         count: float,
-        seed: float | None,
+        seed: str,
         truncation: float,
         check: bool,
         size_px: int,
         *wishes: Any,
         progress: gr.Progress = PROGRESS,
     ) -> list[Any]:
-        """[the ZIP, its first faces as HTML, the seed]."""
+        """[the ZIP, named after its seed; its first faces as HTML]."""
         ranges, categories = self._asked(list(wishes))
         wish = BatchWish(
-            int(count), fresh_seed() if seed is None else int(seed), ranges, categories,
+            int(count), self.studio.seed(seed) if seed.strip() else fresh_seed(), ranges, categories,
             float(truncation), bool(check), int(size_px),
         )  # fmt: skip
         batch = make_batch(
@@ -114,7 +112,7 @@ class AugmentTab:
         )  # fmt: skip
         data = batch.zipped(self.studio.generator.name, wish.truncation)
         file = self.studio.offered(f"faces-{wish.seed}.zip", data)
-        return [gr.File(file, visible=True), self._preview(batch), wish.seed]
+        return [gr.File(file, visible=True), self._preview(batch)]
 
     def _asked(self, wishes: list[Any]) -> tuple[dict[str, tuple[float, float]], dict[str, list[str]]]:
         """Ranges and categories; a range that is all there is asks for nothing."""

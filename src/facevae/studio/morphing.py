@@ -15,7 +15,7 @@ from facevae.choosing import choose_faces
 from facevae.errors import DataError
 from facevae.generator import Latents
 from facevae.morph import morph, resampled, write_film
-from facevae.studio.parameters import MOST_SEED, TRUNCATION, fresh_seed
+from facevae.studio.parameters import TRUNCATION, fresh_seed
 from facevae.studio.pictures import data_uri, figure, grid
 from facevae.studio.studio import PROGRESS, Studio
 
@@ -97,9 +97,8 @@ class MorphTab:
         """(K, D) latents and the names of the stops."""
         generator, latents, names = self.studio.generator, [], []
         for text in filter(None, re.split(r"[\s,，;；、]+", seeds or "")):
-            if not (text.isascii() and text.isdecimal()) or int(text) > MOST_SEED:
-                raise self.studio.error("error_seed", text=text[:40])
-            latents.append(choose_faces(generator, [{}], int(text), TRUNCATION).samples.latents)
+            seed = self.studio.seed(text)
+            latents.append(choose_faces(generator, [{}], seed, TRUNCATION).samples.latents)
             names.append(self.words("face_of_seed", seed=text))
             if len(latents) > MOST_STOPS:
                 break

@@ -16,6 +16,7 @@ from facevae.data.photos import Photo
 from facevae.errors import DataError, FaceVAEError
 from facevae.generator import FaceGenerator
 from facevae.images import Photos
+from facevae.studio.parameters import MOST_SEED
 from facevae.studio.service import BusyError, Service
 from facevae.studio.wording import Words
 
@@ -86,6 +87,14 @@ class Studio:
 
     def message(self, text: str) -> gr.Error:
         return gr.Error(escape(text), title=escape(self.words("error_title")), print_exception=False)
+
+    def seed(self, text: str) -> int:
+        """A seed that somebody wrote. Raises gr.Error in the visitor's language."""
+        text = text.strip()
+        plain = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_SEED))
+        if not plain or int(text) > MOST_SEED:
+            raise self.error("error_seed", text=text[:40], most=MOST_SEED)
+        return int(text)
 
     def photo(self, data: bytes) -> Photo:
         """An upload, looked at with care. Raises gr.Error in the visitor's language."""

@@ -219,7 +219,10 @@ _ERRORS = {
         "No face was found in this photo of {width} x {height} px. Try one that shows a face from the front.",
         "在这张 {width} x {height} 像素的照片中没有找到人脸。请换一张正面人脸照片。",
     ),
-    "error_seed": ("A seed is a whole number, not '{text}'.", "种子应为整数，而不是“{text}”。"),
+    "error_seed": (
+        "A seed is a whole number from 0 to {most}, not '{text}'.",
+        "种子应为 0 到 {most} 的整数，而不是“{text}”。",
+    ),
 }  # fmt: skip
 _CONTROLS = {
     "age": ("Age", "年龄"), "gender": ("Gender", "性别"), "expression": ("Expression", "表情"),
