@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint format clean
+.PHONY: setup demo test lint format sbom audit clean
 
 setup: $(READY)
 
@@ -32,6 +32,14 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix src tests scripts
 	$(BIN)/ruff format src tests scripts
+
+sbom: setup
+	@# What this environment holds, in CycloneDX.
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type library --output-reproducible --of JSON -o sbom.cdx.json .venv
+
+audit: setup
+	@# Known vulnerabilities of what constraints.txt pins; it asks a database on the network.
+	$(BIN)/pip-audit -r constraints.txt --no-deps --disable-pip
 
 clean:
 	rm -rf .venv demo

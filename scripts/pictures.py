@@ -15,7 +15,7 @@ from facevae import FaceGenerator
 from facevae.evaluation.pictures import share_with_face
 from facevae.images import tile
 from facevae.output import side_by_side
-from facevae.provenance import write_png
+from facevae.provenance import BESIDE_PHOTO, write_png
 
 DETECTED = 500
 OUT = Path(__file__).parent.parent / "docs" / "images"
@@ -35,7 +35,8 @@ def main() -> None:
         picture = tile(samples.photos[:count], columns)
         write_png(OUT / f"{name}.png", picture, model=faces.name, seed=0, truncation=1)
     (result,) = faces.reconstruct(astronaut())
-    write_png(OUT / "astronaut.png", enlarged(side_by_side(result), 3), model=faces.name, job="reconstruct")
+    pair = enlarged(side_by_side(result), 3)
+    write_png(OUT / "astronaut.png", pair, model=faces.name, job="reconstruct", **BESIDE_PHOTO)
     stops = faces.sample(4, seed=7, truncation=0.8).latents
     strip = tile(faces.decode(faces.interpolate(stops, 36)), 12)
     write_png(OUT / "morph.png", strip, model=faces.name, seed=7, truncation=0.8)

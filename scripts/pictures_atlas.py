@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from facevae.augment.plan import NEW
-from facevae.data.dataset import read_shard
+from facevae.data.shelf import read_shard
 from facevae.images import tile
 from facevae.provenance import write_webp
 

@@ -15,7 +15,7 @@ from skimage.data import astronaut
 
 from facevae import FaceGenerator
 from facevae.avatar import AvatarConfig, make_avatars
-from facevae.provenance import write_webp
+from facevae.provenance import BESIDE_PHOTO, EDITED, write_webp
 
 OUT = Path(__file__).parent.parent / "docs" / "images"
 WORDS = "a woman of 40, smiling"
@@ -48,8 +48,11 @@ def main(work: Path, model: Annotated[str, typer.Option()] = "face64") -> None:
         config = AvatarConfig(size_px=256, styles=styles)
         make_avatars(generator, who, work / f"{name}-kept", config, seed=3)
         with Image.open(work / f"{name}-kept" / "contact-sheet.png") as sheet:
-            write_webp(OUT / f"avatar-{name}.webp", np.array(sheet), job="avatar", model=generator.name)
-    write_webp(OUT / "avatar-cutout.webp", np.concatenate(shown, axis=1), job="avatar", model=generator.name)
+            source = EDITED if name == "photo" else {}
+            facts = {"job": "avatar", "model": generator.name, **source}
+            write_webp(OUT / f"avatar-{name}.webp", np.array(sheet), **facts)
+    facts = {"job": "avatar", "model": generator.name, **BESIDE_PHOTO}
+    write_webp(OUT / "avatar-cutout.webp", np.concatenate(shown, axis=1), **facts)
 
 
 if __name__ == "__main__":

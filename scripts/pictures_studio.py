@@ -16,7 +16,7 @@ from PIL import Image
 from skimage.data import astronaut
 from studio_session import browser, studio
 
-from facevae.provenance import write_webp
+from facevae.provenance import BESIDE_PHOTO, write_webp
 
 OUT = Path(__file__).parent.parent / "docs" / "images"
 DESKTOP, PHONE = (1180, 860), (390, 844)
@@ -27,7 +27,8 @@ def shoot(page: Any, name: str) -> None:
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(400)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    write_webp(OUT / f"studio-{name}.webp", np.asarray(picture), job="screenshot of the studio")
+    facts = {"job": "screenshot of the studio", **BESIDE_PHOTO}
+    write_webp(OUT / f"studio-{name}.webp", np.asarray(picture), **facts)
 
 
 def tab(page: Any, name: str) -> None:

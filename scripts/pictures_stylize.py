@@ -16,7 +16,7 @@ from skimage.data import astronaut
 from facevae import FaceGenerator
 from facevae.images import tile
 from facevae.looks import LOOKS
-from facevae.provenance import write_png, write_webp
+from facevae.provenance import BESIDE_PHOTO, write_png, write_webp
 from facevae.stylize.fit import FitConfig
 from facevae.stylize.job import train_style
 from facevae.stylize.sizes import lanczos, resized_face
@@ -89,7 +89,7 @@ def main(
         drawn = [
             [picture, *(Stylist(look).draw(picture) for look in LOOKS)] for picture in (portrait, *large[:3])
         ]
-        sheet("stylize-looks.webp", [one for row in drawn for one in row], 5, **facts)
+        sheet("stylize-looks.webp", [one for row in drawn for one in row], 5, **facts, **BESIDE_PHOTO)
     if "artwork" in only:
         art = night(256)
         stylist = Stylist(Art("night", art), transfer=TransferConfig())
@@ -97,7 +97,7 @@ def main(
         hues = Stylist(Art("night", art), keeps_colours=True)
         pictures = [art, portrait, half.draw(portrait), stylist.draw(portrait), hues.draw(portrait)]
         pictures += [art, large[0], half.draw(large[0]), stylist.draw(large[0]), hues.draw(large[0])]
-        sheet("stylize-artwork.webp", pictures, 5, **facts)
+        sheet("stylize-artwork.webp", pictures, 5, **facts, **BESIDE_PHOTO)
     if "decoder" in only:
         folder = work / "posters"
         faces = generator.sample(ARTWORKS, seed=1000, truncation=0.9)
@@ -113,7 +113,7 @@ def main(
         (result,) = generator.reconstruct(astronaut())
         drawn = styled.decode(result.latent[None])[0]
         top = [*artworks.pictures[:8], *samples.photos[:7], result.aligned, *shown[:7], drawn]
-        sheet("stylize-decoder.webp", top, 8, **facts)
+        sheet("stylize-decoder.webp", top, 8, **facts, **BESIDE_PHOTO)
 
 
 if __name__ == "__main__":

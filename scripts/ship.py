@@ -14,9 +14,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from facevae.checkpoint import load_model, load_reader, load_upscaler, save_model, sha256_file
+from facevae.checkpoint import load_model, load_reader, load_upscaler, save_model
 from facevae.config import TrainConfig
 from facevae.data.dataset import FaceDataset
+from facevae.digests import sha256_file
 from facevae.errors import FaceVAEError
 from facevae.evaluation.shipping import check_may_ship
 from facevae.files import atomic_file

@@ -25,9 +25,10 @@ from facevae.augment import job as job_module
 from facevae.augment.making import open_picture
 from facevae.augment.plan import NEW, VARIATION, make_plan
 from facevae.cli import app
-from facevae.data.dataset import FaceDataset, read_rows, read_shard
+from facevae.data.dataset import FaceDataset, read_rows
+from facevae.data.shelf import read_shard
 from facevae.errors import ConfigError, ControlError, DataError
-from facevae.provenance import DIGITAL_SOURCE_TYPE, read_provenance
+from facevae.provenance import DIGITAL_SOURCE_TYPE, EDITED, read_provenance
 from facevae.train import train
 from tests.conftest import blob_faces, labelled, write_dataset
 from tests.test_cli import facevae, photos_of
@@ -148,7 +149,8 @@ def test_made_faces_carry_labels_and_provenance(larger: Path, steerable: Path, t
         made[row["kind"]] += 1
         (tmp_path / "face.png").write_bytes(pictures[f"{key}.png"])
         facts = read_provenance(tmp_path / "face.png")
-        assert facts["digital_source_type"] == DIGITAL_SOURCE_TYPE
+        source = {"new": DIGITAL_SOURCE_TYPE, "variation": EDITED["digital_source_type"]}[row["kind"]]
+        assert facts["digital_source_type"] == source
         assert (facts["model"], facts["seed"], facts["kind"]) == (row["made_by"], row["seed"], row["kind"])
         for name, value in facts["controls"].items():
             assert row[name] == value

@@ -16,7 +16,7 @@ from facevae import ConfigError, ControlError, DataError, FaceGenerator
 from facevae.avatar import AvatarConfig
 from facevae.avatar.cutout import cutout, laid_on
 from facevae.cli_avatar import avatar
-from facevae.provenance import DIGITAL_SOURCE_TYPE, read_provenance
+from facevae.provenance import EDITED, read_provenance
 
 app = typer.Typer()
 app.command("avatar")(avatar)
@@ -56,7 +56,7 @@ def test_from_a_photo_to_a_set_of_portraits(steerable: Path, astronaut: np.ndarr
         assert alpha[48, 48] == 255
         assert alpha.min() == 0
         facts = read_provenance(out / row["file"])
-        assert facts["digital_source_type"] == DIGITAL_SOURCE_TYPE
+        assert facts["digital_source_type"] == EDITED["digital_source_type"]
         assert facts["controls"] == row["controls"]
     with Image.open(out / "contact-sheet.png") as sheet:
         assert sheet.width > 3 * 160

@@ -16,6 +16,7 @@ from facevae.discriminator import (
     adversarial_loss,
     augment_differentiably,
     discriminator_hinge_loss,
+    draw_jitter,
 )
 from facevae.engine import make_accelerator
 from facevae.features import FrozenFeatures
@@ -40,8 +41,8 @@ def test_only_the_heads_are_trained(adversary: FeatureDiscriminator) -> None:
 
 def test_gradients_reach_the_picture(adversary: FeatureDiscriminator) -> None:
     x = faces(4).requires_grad_()
-    draw = torch.Generator().manual_seed(0)
-    adversarial_loss(adversary(augment_differentiably(x, draw))).backward()
+    jitter = draw_jitter(4, torch.Generator().manual_seed(0))
+    adversarial_loss(adversary(augment_differentiably(x, jitter))).backward()
     assert x.grad is not None
     assert float(x.grad.abs().sum()) > 0
 
@@ -108,7 +109,7 @@ def test_hinge_losses_weigh_depths_alike() -> None:
 
 def test_augmentation_is_repeatable_and_differs_per_image() -> None:
     x = faces(1).expand(4, -1, -1, -1)
-    a, b = (augment_differentiably(x, torch.Generator().manual_seed(3)) for _ in range(2))
+    a, b = (augment_differentiably(x, draw_jitter(4, torch.Generator().manual_seed(3))) for _ in range(2))
     assert torch.equal(a, b)
     assert not torch.allclose(a[0], a[1])
     assert a.shape == x.shape

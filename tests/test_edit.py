@@ -32,7 +32,7 @@ from facevae.edit import (
     read_attributes,
     refine_latents,
 )
-from facevae.provenance import DIGITAL_SOURCE_TYPE, read_provenance
+from facevae.provenance import BESIDE_PHOTO, EDITED, read_provenance
 from tests.conftest import blob_faces
 
 SCHEMA = Schema.from_names(("age", "gender", "smile", "expression"))
@@ -310,7 +310,8 @@ def test_edit_writes_its_pictures_and_what_it_read(
         with Image.open(tmp_path / "out" / name) as picture:
             assert picture.size == size
         facts = read_provenance(tmp_path / "out" / name)
-        assert facts["digital_source_type"] == DIGITAL_SOURCE_TYPE
+        source = BESIDE_PHOTO if name == row["file"] else EDITED
+        assert facts["digital_source_type"] == source["digital_source_type"]
         assert facts["job"] == "edit"
     assert np.load(tmp_path / "out" / row["latent_file"], allow_pickle=False).shape == (32,)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facevae.attributes import Schema
 from facevae.errors import DataError
-from facevae.flow import FlowPrior, VelocityNet
+from facevae.flow import FlowPrior, VelocityNet, strength
 from facevae.flow_fit import fit_flow, mirrored_rows
 from facevae.prior import load_prior
 
@@ -77,6 +77,13 @@ def test_guidance_sharpens(flow: FlowPrior) -> None:
     wrong = [float((draw(flow, g, age=65.0)[:, 1] < 2.5).float().mean()) for g in (0.0, 1.0, 2.0)]
     assert wrong[0] > wrong[1] > wrong[2]
     assert torch.allclose(draw(flow, 0.0, age=65.0), draw(flow), atol=1e-4)
+
+
+def test_guidance_pulls_more_where_only_categories_are_asked_for() -> None:
+    rows = ({"gender": "male"}, {"age": 30.0}, {"gender": "male", "age": 30.0})
+    known = torch.tensor([SCHEMA.encode(row) for row in rows])
+    assert strength(known, SCHEMA, 2.0, 2.0).flatten().tolist() == [3.0, 2.0, 2.0]
+    assert strength(known, SCHEMA, 1.0, 2.0).flatten().tolist() == [1.0, 1.0, 1.0]
 
 
 def test_truncation_makes_samples_more_typical(flow: FlowPrior) -> None:
@@ -150,7 +157,7 @@ def test_saved_flow_gives_the_same_samples(flow: FlowPrior, dtype: torch.dtype, 
     tensors = {name: value.to(dtype) for name, value in flow.tensors().items()}
     again = load_prior("flow", tensors, flow.settings())
     assert isinstance(again, FlowPrior)
-    assert (again.schema, again.default_guidance) == (SCHEMA, 1.5)
+    assert (again.schema, again.default_guidance, again.category_gain) == (SCHEMA, 1.5, flow.category_gain)
     torch.testing.assert_close(draw(again, age=25.0), draw(flow, age=25.0), atol=apart, rtol=0)
 
 

@@ -17,18 +17,20 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "facevae"
 
 LAYERS = [
-    {"errors", "config", "upscaler_config", "attributes", "lazy", "figures"},
+    {"errors", "fields", "digests", "config", "private_config", "upscaler_config", "attributes", "lazy",
+     "figures"},
     {"images", "distributions", "layers", "schedules", "ema"},
     {"model", "features", "losses", "discriminator", "flow", "flow_fit", "prior", "upscaler", "editing",
      "metrics"},
-    {"data", "files", "checkpoint", "provenance", "pages", "charts"},
-    {"train", "train_state", "engine", "adversary", "run", "runlog", "run_page", "model_card", "validation",
-     "models", "generator", "output", "refit", "train_upscaler", "upscaler_log", "bench", "evaluate",
-     "evaluation", "evaluate_page", "evaluate_tiles", "evaluate_sections", "controls", "choosing", "morph",
-     "describe", "edit", "avatar", "augment", "stylize", "looks", "explore", "export"},
+    {"data", "files", "checkpoint", "provenance", "content_credentials", "pages", "charts"},
+    {"train", "step", "private", "inspection", "train_state", "engine", "adversary", "run", "runlog",
+     "run_page", "model_card", "validation", "models", "generator", "output", "refit", "train_upscaler",
+     "upscaler_log", "bench", "evaluate", "evaluation", "evaluate_page", "evaluate_tiles",
+     "evaluate_sections", "controls", "choosing", "morph", "describe", "edit", "avatar", "augment",
+     "stylize", "looks", "explore", "export"},
     {"cli", "cli_bench", "cli_upscaler", "cli_generate", "cli_morph", "cli_describe", "cli_edit",
-     "cli_avatar", "cli_augment", "cli_stylize", "cli_explore", "cli_export", "cli_serve", "server", "studio",
-     "console", "demo", "__main__", "__init__"},
+     "cli_avatar", "cli_augment", "cli_stylize", "cli_explore", "cli_export", "cli_serve", "cli_inspect",
+     "server", "studio", "console", "demo", "__main__", "__init__"},
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

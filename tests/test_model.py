@@ -206,10 +206,11 @@ def test_a_perfect_reconstruction_is_seen_as_its_face_whatever_the_augmentation(
     torch.manual_seed(0)
     heads, features = DiscriminatorHeads().requires_grad_(False), FrozenFeatures()
     perfect = VAEOutput(x, zeros, zeros, x.flip(0))
-    terms = adversarial_vae_loss(x, perfect, see(x, perfect, features, (1, 2)), config, 0.0, heads)
+    jitter = torch.rand(len(x), 5)
+    terms = adversarial_vae_loss(x, perfect, see(x, perfect, features, (jitter, jitter)), config, 0.0, heads)
     assert float(terms.perceptual_loss) == pytest.approx(0, abs=1e-5)
     blurred = perfect._replace(reconstruction=torch.nn.functional.avg_pool2d(x, 5, 1, 2))
-    other = adversarial_vae_loss(x, blurred, see(x, blurred, features, (1, 2)), config, 0.0, heads)
+    other = adversarial_vae_loss(x, blurred, see(x, blurred, features, (jitter, jitter)), config, 0.0, heads)
     assert float(other.perceptual_loss) > 0.05
     assert float(other.adversarial_loss) != float(terms.adversarial_loss)
     weighed = terms.reconstruction_loss / x[0].numel() + terms.adversarial_loss

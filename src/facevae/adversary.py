@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from facevae.attributes import Schema
 from facevae.config import TrainConfig
-from facevae.discriminator import DiscriminatorHeads, discriminator_hinge_loss
+from facevae.discriminator import DiscriminatorHeads, discriminator_hinge_loss, draw_jitter
+from facevae.engine import share_of
 from facevae.layers import place
 from facevae.losses import Seen
 
@@ -28,18 +29,14 @@ class Drawn(NamedTuple):
     """What one step needs besides its faces."""
 
     latents: Tensor | None  # (S, D), of samples; None when there are none
-    seeds: tuple[int, int]  # of the augmentation
+    jitter: tuple[Tensor, Tensor]  # (B, 5) and (S, 5): the augmentation of faces and samples
     told: Tensor | None  # (B + S, A), of the faces and then of the samples; None when nothing is told
 
     def part(self, part: slice, count: int) -> Drawn:
-        """What a pass over these of `count` faces needs; all of it is what is needed for all of them.
-
-        The augmentation of a pass is drawn anew, by the seeds and its first face.
-        """
-        first, second = self.seeds
-        seeds = (first + part.start, second + part.start)
+        """What a pass over these of `count` faces needs; all of it is what is needed for all of them."""
+        faces, samples = self.jitter
         told = None if self.told is None else torch.cat([self.told[:count][part], self.told[count:][part]])
-        return Drawn(None if self.latents is None else self.latents[part], seeds, told)
+        return Drawn(None if self.latents is None else self.latents[part], (faces[part], samples[part]), told)
 
 
 class Look(NamedTuple):
@@ -76,28 +73,31 @@ class Adversary:
         faces: NDArray[np.int64],
         accelerator: Accelerator,
     ) -> Drawn:
-        """Samples, seeds and attributes of this process for one step, whose faces are at these positions.
+        """Samples, jitter and attributes of this process for one step, whose faces are at these positions.
 
-        Random by (seed, images seen, process) alone.
+        Drawn for the whole batch by (seed, images seen) alone; this process takes its share.
         """
-        draw = np.random.default_rng((config.seed, seen_images, 2, accelerator.process_index))
-        first, second = draw.integers(2**62, size=2).tolist()
-        count = config.batch_size // accelerator.num_processes
+        count, share = config.batch_size, share_of(accelerator)
+        draw = np.random.default_rng((config.seed, seen_images, 2, 0))
+        pairs, alone = (
+            draw_jitter(count, torch.Generator().manual_seed(seed))[share]
+            for seed in draw.integers(2**62, size=2).tolist()
+        )
         z, chosen = None, None
         if config.adversary_samples != "none" and self.latents is not None:
-            chosen = torch.from_numpy(draw.integers(len(self.latents), size=count))
+            chosen = torch.from_numpy(draw.integers(len(self.latents), size=count)[share])
             z = self.latents[chosen]
         elif config.adversary_samples != "none":
-            z = torch.from_numpy(draw.standard_normal((count, latent_dim), np.float32))
+            z = torch.from_numpy(draw.standard_normal((count, latent_dim), np.float32)[share])
         told = None
         if self.attributes is not None:
-            hidden = torch.from_numpy(draw.random(len(faces)) < TOLD_NOTHING)
+            hidden = torch.from_numpy(draw.random(count)[share] < TOLD_NOTHING)
             of_faces = self.attributes[torch.from_numpy(faces)].masked_fill(hidden[:, None], 0.0)  # (B, A)
-            of_samples = of_faces.new_zeros(0 if z is None else count, of_faces.shape[1])
+            of_samples = of_faces.new_zeros(0 if z is None else len(z), of_faces.shape[1])
             if chosen is not None and self.asked is not None:
                 of_samples = self.asked[chosen]
             told = torch.cat([of_faces, of_samples]).to(accelerator.device)  # (B + S, A)
-        return Drawn(None if z is None else z.to(accelerator.device), (first, second), told)
+        return Drawn(None if z is None else z.to(accelerator.device), (pairs, alone), told)
 
     def learn(self, looks: Sequence[Look], rate: float, accelerator: Accelerator) -> Tensor:
         """One step of the heads on what the frozen network saw, a look for each pass. Their hinge loss.

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from facevae.errors import ControlError, DataError, did_you_mean
+from facevae.errors import ConfigError, ControlError, DataError, did_you_mean
+from facevae.fields import check_kinds
 
 Value = str | float | None
 
@@ -41,7 +42,7 @@ class Attribute:
         if self.categories:
             if value not in self.categories:
                 raise ControlError(
-                    f"{self.name} cannot be {value!r} (in {source}). It is one of: "
+                    f"{self.name} cannot be {value!r:.100} (in {source}). It is one of: "
                     f"{', '.join(self.categories)}.{did_you_mean(str(value), self.categories)}"
                 )
             return [float(value == category) for category in self.categories] + [1.0]
@@ -104,9 +105,17 @@ class Schema:
 
     @staticmethod
     def from_json(rows: Iterable[Mapping[str, Any]]) -> Schema:
-        return Schema(
-            tuple(Attribute(**{**row, "categories": tuple(row.get("categories", ()))}) for row in rows)
-        )
+        """The schema that `to_json` has written. Raises ConfigError for anything else."""
+        try:
+            own = [{**row, "categories": tuple(row.get("categories", ()))} for row in rows]
+            attributes = tuple(Attribute(**row) for row in own)
+        except (TypeError, AttributeError, ValueError) as error:
+            raise ConfigError(f"stored attributes cannot be {rows!r:.200}: {error}") from None
+        for one in attributes:
+            check_kinds(one)
+            if not (one.categories or -math.inf < one.low < one.high < math.inf):
+                raise ConfigError(f"the stored attribute '{one.name}' lies between {one.low} and {one.high}.")
+        return Schema(attributes)
 
     @staticmethod
     def from_names(names: Iterable[str]) -> Schema:
@@ -148,5 +157,5 @@ def parse_age(text: Value, source: str = "the metadata") -> tuple[float, float] 
 def _number(value: Value, name: str, source: str) -> float:
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ControlError(f"{name} must be a number (in {source}), got {value!r}.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ControlError(f"{name} must be a number (in {source}), got {value!r:.100}.") from None

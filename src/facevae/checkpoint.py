@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from facevae.config import ModelConfig
+from facevae.digests import check_sum, sha256_file
 from facevae.editing import LatentReader
-from facevae.errors import CheckpointError, FaceVAEError
-from facevae.files import atomic_file, atomic_folder
+from facevae.errors import CheckpointError, ConfigError, FaceVAEError
+from facevae.files import atomic_file, atomic_folder, remove_folder
+from facevae.layers import blocks_within
 from facevae.model import FaceVAE
 from facevae.prior import Prior, load_prior
 from facevae.upscaler import Upscaler
 
 FORMAT_VERSION = 1
+CHECKPOINT_VERSION = 2
+"""Of checkpoints; 1 had no checksum of state.json, and is read all the same."""
 STATE_FILE = "state.json"
 
 
@@ -37,7 +41,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises CheckpointError when it is absent or not a JSON object."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"cannot read {path}: {error}") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} should hold a JSON object, got {type(values).__name__}")
@@ -52,6 +56,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"cannot read the weights {path}: {error}. Copy or download it again."
         ) from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file. Raises OSError, as any writer does, when it cannot be written."""
+    try:
+        save_file(dict(tensors), path)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def save_model(
@@ -74,19 +89,17 @@ def save_model(
     files = ["model", "prior"]
     files += [name for name, part in (("upscaler", upscaler), ("editing", reader)) if part is not None]
     with atomic_folder(folder) as temporary:
-        save_file(_weights(model, dtype), temporary / "model.safetensors")
+        write_tensors(temporary / "model.safetensors", _weights(model, dtype))
         if upscaler is not None:
-            save_file(_weights(upscaler, dtype), temporary / "upscaler.safetensors")
+            write_tensors(temporary / "upscaler.safetensors", _weights(upscaler, dtype))
         if reader is not None:
-            save_file(
-                {name: value.contiguous() for name, value in reader.tensors().items()},
-                temporary / "editing.safetensors",
-            )
+            own = {name: value.contiguous() for name, value in reader.tensors().items()}
+            write_tensors(temporary / "editing.safetensors", own)
         prior_tensors = {
             name: value.to(dtype) if value.is_floating_point() else value
             for name, value in prior.tensors().items()
         }
-        save_file(prior_tensors, temporary / "prior.safetensors")
+        write_tensors(temporary / "prior.safetensors", prior_tensors)
         config = {
             "format_version": FORMAT_VERSION, "model": model.config.to_json(), "prior": prior.kind,
             "prior_settings": prior.settings(), **extra, **_upscaler_shape(upscaler),
@@ -115,14 +128,15 @@ def load_model(folder: Path) -> tuple[FaceVAE, Prior, dict[str, Any]]:
         )
     try:
         for name, expected in config["sha256"].items():
-            _check_sum(folder / f"{name}.safetensors", expected)
+            check_sum(folder / f"{name}.safetensors", expected)
         with torch.device("meta"):
             model = FaceVAE(ModelConfig.from_json(config["model"]))
         weights = {name: value.float() for name, value in read_tensors(folder / "model.safetensors").items()}
         model.load_state_dict(weights, assign=True)
         prior_tensors = read_tensors(folder / "prior.safetensors")
         prior = load_prior(config["prior"], prior_tensors, config.get("prior_settings"))
-    except (KeyError, TypeError, RuntimeError, AttributeError) as error:
+        _check_fit(model, prior)
+    except (KeyError, TypeError, RuntimeError, AttributeError, ValueError, ConfigError) as error:
         raise CheckpointError(f"{folder} is damaged or was not written by facevae: {error}") from error
     return model.eval().requires_grad_(False), prior, config
 
@@ -130,7 +144,7 @@ def load_model(folder: Path) -> tuple[FaceVAE, Prior, dict[str, Any]]:
 def save_upscaler(folder: Path, upscaler: Upscaler, extra: Mapping[str, Any]) -> None:
     """Write an upscaler in a directory of its own: config.json and model.safetensors, float32."""
     with atomic_folder(folder) as temporary:
-        save_file(_weights(upscaler, torch.float32), temporary / "model.safetensors")
+        write_tensors(temporary / "model.safetensors", _weights(upscaler, torch.float32))
         sums = {"model": sha256_file(temporary / "model.safetensors")}
         config = {"format_version": FORMAT_VERSION, **_upscaler_shape(upscaler), **extra, "sha256": sums}
         write_json(temporary / "config.json", config)
@@ -146,11 +160,13 @@ def load_upscaler(folder: Path) -> Upscaler | None:
         return None
     name = "upscaler" if "model" in config else "model"
     try:
-        _check_sum(folder / f"{name}.safetensors", config["sha256"][name])
-        upscaler = Upscaler(**config["upscaler"])
+        check_sum(folder / f"{name}.safetensors", config["sha256"][name])
         weights = read_tensors(folder / f"{name}.safetensors")
-        upscaler.load_state_dict({key: value.float() for key, value in weights.items()})
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+        blocks_within(config["upscaler"]["blocks"], weights)
+        with torch.device("meta"):  # whatever width is asked for takes no memory before the weights fit
+            upscaler = Upscaler(**config["upscaler"])
+        upscaler.load_state_dict({key: value.float() for key, value in weights.items()}, assign=True)
+    except (KeyError, TypeError, RuntimeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{folder} holds no upscaler that facevae wrote: {error}") from error
     return upscaler.eval().requires_grad_(False)
 
@@ -165,9 +181,9 @@ def load_reader(folder: Path) -> LatentReader | None:
         return None
     path = folder / "editing.safetensors"
     try:
-        _check_sum(path, config["sha256"]["editing"])
+        check_sum(path, config["sha256"]["editing"])
         return LatentReader.from_saved(read_tensors(path), config["editing"])
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+    except (KeyError, TypeError, RuntimeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} is no reader that facevae wrote: {error}") from error
 
 
@@ -180,13 +196,12 @@ def save_checkpoint(
         sums = {}
         for name, tensors in groups.items():
             file = temporary / f"{name}.safetensors"
-            save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, file)
-            with file.open("rb") as written:
-                os.fsync(written.fileno())
+            write_tensors(file, {key: value.detach().cpu().contiguous() for key, value in tensors.items()})
             sums[name] = sha256_file(file)
-        write_json(temporary / STATE_FILE, {**state, "format_version": FORMAT_VERSION, "sha256": sums})
+        values = {**state, "format_version": CHECKPOINT_VERSION, "sha256": sums}
+        write_json(temporary / STATE_FILE, {**values, "sha256_of_state": _sum_of(values)})
     for old in list_checkpoints(folder)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+        remove_folder(old)
     return target
 
 
@@ -207,11 +222,11 @@ def load_newest_checkpoint(
     problems: list[str] = []
     for path in reversed(list_checkpoints(folder)):
         try:
-            state = read_json(path / STATE_FILE)
+            state = _read_state(path / STATE_FILE)
             for name, expected in state["sha256"].items():
-                _check_sum(path / f"{name}.safetensors", expected)
+                check_sum(path / f"{name}.safetensors", expected)
             groups = {name: read_tensors(path / f"{name}.safetensors") for name in state["sha256"]}
-        except (FaceVAEError, KeyError, AttributeError) as error:
+        except (FaceVAEError, KeyError, AttributeError, TypeError) as error:
             problems.append(f"{path.name}: {error}")
             continue
         return groups, state, problems
@@ -223,10 +238,28 @@ def load_newest_checkpoint(
     return None
 
 
-def sha256_file(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _read_state(path: Path) -> dict[str, Any]:
+    """A checkpoint's state.json, checked. Raises CheckpointError when it is absent or damaged."""
+    state = read_json(path)
+    if state.get("format_version") == 1:
+        return state
+    if state.pop("sha256_of_state", None) != _sum_of(state):
+        raise CheckpointError(f"{path} is damaged: it does not hold what its checksum says")
+    if state["format_version"] != CHECKPOINT_VERSION:
+        raise CheckpointError(f"{path} has format version {state['format_version']}: of a newer facevae")
+    return state
+
+
+def _sum_of(values: Mapping[str, Any]) -> str:
+    """Hexadecimal SHA-256 of JSON values, however they are laid out."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _check_fit(model: FaceVAE, prior: Prior) -> None:
+    if prior.latent_dim != model.config.latent_dim:
+        raise ValueError(
+            f"a prior of {prior.latent_dim} dimensions for a latent of {model.config.latent_dim}"
+        )
 
 
 def _weights(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -235,12 +268,3 @@ def _weights(module: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
 
 def _upscaler_shape(upscaler: Upscaler | None) -> dict[str, Any]:
     return {} if upscaler is None else {"upscaler": upscaler.settings}
-
-
-def _check_sum(path: Path, expected: str) -> None:
-    try:
-        actual = sha256_file(path)
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error}") from error
-    if actual != expected:
-        raise CheckpointError(f"{path} is damaged: its SHA-256 is {actual[:12]}…, expected {expected[:12]}…")

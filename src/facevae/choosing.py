@@ -7,18 +7,23 @@ more to the confidence was tried and left (docs/generate.md, the best of several
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from facevae.data.detect import FaceDetector
+from facevae.data.ray_engine import on_ray
 from facevae.errors import ConfigError, MissingExtraError
 from facevae.evaluation.pictures import faces_in_crop
 from facevae.generator import Controls, FaceGenerator, Latents, Progress, Samples
 from facevae.images import Photos
+from facevae.models import find_model
 
 MOST_REDRAWS = 8
 """Further tries of a face in which the detector finds none."""
@@ -27,6 +32,7 @@ NEXT_TRY = 2_654_435_769
 looks at the lowest 32 bits of a seed alone, and multiples of it lie far apart there: up to 100 tries of ten
 million faces in a row have seeds of their own (Knuth, The Art of Computer Programming 3, section 6.4)."""
 PEOPLE_AT_ONCE = 64
+LISTS = ("redrawn", "scores", "found")
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,67 @@ def choose_people(
         if progress:
             progress(len(kept) * len(people[0]), len(people) * len(people[0]))
     return _chosen(kept, redrawn, detector is not None)
+
+
+def choose_on_ray(
+    model: str | Path,
+    people: Sequence[Sequence[Controls]],
+    seed: int,
+    truncation: float = 1.0,
+    guidance: float | None = None,
+    best_of: int = 1,
+    progress: Progress | None = None,
+    check: bool = True,
+    device: str = "auto",
+) -> Chosen:
+    """`choose_people` with a model's folder or shipped name, by Ray's processes: the same faces.
+
+    Raises as it does, and MissingExtraError without the extra 'ray'.
+    """
+    options, threads = (seed, truncation, guidance, best_of, check), torch.get_num_threads()
+    facts = (threads, str(find_model(model).resolve()), device, options)
+    starts = range(0, len(people), PEOPLE_AT_ONCE)
+    items = ({"start": at, "people": json.dumps(people[at : at + PEOPLE_AT_ONCE])} for at in starts)
+    done: dict[int, Chosen] = {}
+    for row in on_ray(PeopleChooser, facts, items, None, threads):
+        done[row["start"]] = _unpacked(row)
+        if progress:
+            progress(sum(len(one.found) for one in done.values()), len(people) * len(people[0]))
+    parts = [done[at] for at in starts]
+    photos, latents = (np.concatenate([getattr(one.samples, name) for one in parts])
+                       for name in ("photos", "latents"))  # fmt: skip
+    samples = Samples(photos, latents, [one for part in parts for one in part.samples.seeds])
+    lists = {name: [value for part in parts for value in getattr(part, name)] for name in LISTS}
+    return Chosen(samples, checked=parts[0].checked, **lists)
+
+
+class PeopleChooser:
+    """A worker of Ray: chooses faces for one chunk of people after another, with the caller's threads."""
+
+    def __init__(
+        self, threads: int, model: str, device: str, options: tuple[int, float, float | None, int, bool]
+    ) -> None:
+        torch.set_num_threads(threads)
+        self.generator, self.options = FaceGenerator.from_pretrained(model, device), options
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        seed, truncation, guidance, best_of, check = self.options
+        people = json.loads(item["people"])
+        first = seed + int(item["start"])
+        chosen = choose_people(self.generator, people, first, truncation, guidance, best_of, None, check)
+        facts = {"seeds": chosen.samples.seeds, "checked": chosen.checked, "side": self.generator.size_px}
+        facts |= {name: getattr(chosen, name) for name in LISTS}
+        return {"start": item["start"], "photos": chosen.samples.photos.tobytes(),
+                "latents": chosen.samples.latents.tobytes(), "facts": json.dumps(facts)}  # fmt: skip
+
+
+def _unpacked(row: dict[str, Any]) -> Chosen:
+    facts = json.loads(row["facts"])
+    side, seeds = facts["side"], facts["seeds"]
+    photos = np.frombuffer(row["photos"], np.uint8).reshape(len(seeds), side, side, 3)
+    latents = np.frombuffer(row["latents"], np.float32).reshape(len(seeds), -1)
+    lists = {name: facts[name] for name in LISTS}
+    return Chosen(Samples(photos, latents, seeds), checked=facts["checked"], **lists)
 
 
 def _choose(draw: _Draw, which: range, best_of: int) -> tuple[list[_Try], list[int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,12 +14,13 @@ from rich.table import Table
 
 from facevae.cli_augment import augment
 from facevae.cli_avatar import avatar
-from facevae.cli_bench import DeviceOption, ModelOption, bench_app
+from facevae.cli_bench import DeviceOption, EngineOption, ModelOption, bench_app
 from facevae.cli_describe import describe
 from facevae.cli_edit import edit
 from facevae.cli_explore import explore
 from facevae.cli_export import export
 from facevae.cli_generate import GuidanceOption, UpscaleOption, generate
+from facevae.cli_inspect import inspect, sign
 from facevae.cli_morph import interpolate
 from facevae.cli_serve import serve
 from facevae.cli_stylize import stylize
@@ -43,7 +46,9 @@ def prepare(
     source: Annotated[
         Path, typer.Argument(help="Folder of photos, zip, tar, ImageFolder, CelebA, FairFace, ...")
     ],
-    out: Annotated[Path, typer.Argument(help="Folder for the dataset. Run again, it goes on where it was.")],
+    out: Annotated[
+        str, typer.Argument(help="Folder or address (s3://...). Run again, it goes on where it was.")
+    ],
     size: Annotated[int, typer.Option("--size", help="Side of a face in px.")] = 128,
     faces: Annotated[
         str, typer.Option("--faces", help="largest: one face per photo; all: every face.")
@@ -75,6 +80,7 @@ def prepare(
             help="A quality filter: min_sharpness=0, max_yaw=0.5, min_face_px=20, ... (docs/prepare.md)",
         ),
     ] = None,
+    engine: EngineOption = "local",
 ) -> None:
     """Turn photos into a training set: find, align, filter, deduplicate, split."""
     from facevae.config import parse_settings
@@ -87,7 +93,7 @@ def prepare(
     }  # fmt: skip
     config = PrepareConfig.from_dict({**options, **parse_settings(settings or [], PrepareConfig)})
     with counting("photos") as progress:
-        result = job(source, out, config, progress)
+        result = job(source, out, config, progress, engine)
     counts = ", ".join(f"{count:,} {split}" for split, count in result.counts.items())
     reasons = "; ".join(f"{reason} {count:,}" for reason, count in result.rejected.items())
     if result.unchanged:
@@ -95,12 +101,14 @@ def prepare(
     say(f"{result.photos:,} photos: {result.faces:,} faces ({counts or 'none'}), {result.rejects:,} rejects.")
     if reasons:
         say(f"Rejected: {reasons}.")
-    say(f"Look at {out / 'prepared.html'}")
+    say(f"Look at {result.path / 'prepared.html'}")
 
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Argument(help="A prepared dataset, or a folder of photos (prepared first).")],
+    data: Annotated[
+        str, typer.Argument(help="A prepared dataset (folder or address), or photos (prepared first).")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Run folder. The same one again resumes the run.")],
     preset: Annotated[
         str,
@@ -146,7 +154,8 @@ def train(
     if condition_on:
         fields["condition_on"] = tuple(part.strip() for part in condition_on.split(","))
     model = job(data, out, preset, {**fields, **parse_settings(settings or [])}, device)
-    say(f"The model is in {model}. Make faces with: facevae generate --model {model}")
+    if os.environ.get("RANK", "0") == "0":  # of several processes the first writes the model
+        say(f"The model is in {model}. Make faces with: facevae generate --model {model}")
 
 
 @app.command()
@@ -179,7 +188,9 @@ def prior(
     say(f"The model is in {out}. Make faces with: facevae generate --model {out}")
 
 
-for job in (generate, describe, edit, interpolate, avatar, stylize, augment, explore, export, serve):
+for job in (
+    generate, describe, edit, interpolate, avatar, stylize, augment, explore, export, serve, inspect, sign,
+):  # fmt: skip
     app.command()(job)
 
 
@@ -266,6 +277,7 @@ def main() -> None:
     """Entry point: runs a command and maps errors to exit codes (0 done, 1 failed, 2 wrong usage)."""
     from facevae.errors import ConfigError, ControlError, MissingExtraError
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
     except (ConfigError, ControlError) as error:
@@ -274,9 +286,10 @@ def main() -> None:
     except FaceVAEError as error:
         say(f"facevae: {error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        say("facevae: stopped")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code in (130, 143):  # Ctrl-C, which Typer turns into this, and SIGTERM
+            say("facevae: stopped. prepare, train and augment go on where they were: run the same command.")
+        raise
 
 
 if __name__ == "__main__":

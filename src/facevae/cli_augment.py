@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facevae.cli_bench import DeviceOption, ModelOption
+from facevae.cli_bench import DeviceOption, EngineOption, ModelOption
 from facevae.console import counting, say
 
 
@@ -46,6 +46,7 @@ def augment(
     name: Annotated[str | None, typer.Option("--name", help="Name of the larger dataset.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same faces.")] = 0,
     device: DeviceOption = "auto",
+    engine: EngineOption = "local",
 ) -> None:
     """A labelled dataset made larger or balanced: new faces of each class, and variations of real ones.
 
@@ -62,7 +63,7 @@ def augment(
     from facevae.augment.job import augment as job
 
     with counting("faces") as progress:
-        result = job(data, out, config, model, device, progress)
+        result = job(data, out, config, model, device, progress, engine)
     if result.unchanged:
         say(f"{out} was made already, from the same data with the same options: nothing changed.")
     kinds = ", ".join(

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -24,6 +24,10 @@ DocsOption = Annotated[
     typer.Option("--docs", help="A Markdown page to write the result into, under its date and command."),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+EngineOption = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="ray: on many processes or machines (docs/streaming.md)."),
+]
 
 
 @bench_app.command("quality")
@@ -187,6 +191,32 @@ def bench_prepare(
     record_rows(docs, "prepare", rows)
 
 
+@bench_app.command("scale")
+def bench_scale(
+    photos: Annotated[
+        str, typer.Option("--photos", help="How many photos, such as 1e6,1e8,5e9.")
+    ] = "1e6,1e8,5e9",
+    preset: Annotated[
+        str, typer.Option("--preset", help="What is trained: small, base, large ...")
+    ] = "large",
+    devices: Annotated[int, typer.Option("--devices", help="GPUs that train together.")] = 64,
+    tflops: Annotated[float, typer.Option("--tflops", help="What each sustains on the networks.")] = 100.0,
+    cores: Annotated[int, typer.Option("--cores", help="Cores that prepare the photos.")] = 1024,
+    docs: DocsOption = None,
+) -> None:
+    """Storage, bandwidth, memory and hours that so many photos need: counted and extrapolated, not run."""
+    from facevae.bench.scale import Rates, scale_rows
+    from facevae.errors import ConfigError
+
+    try:
+        counts = [int(float(count)) for count in photos.split(",")]
+    except (ValueError, OverflowError):
+        raise ConfigError(f"--photos cannot be '{photos}': expected numbers such as 1e6,1e8") from None
+    rows = scale_rows(counts, preset, Rates(device_tflops=tflops, devices=devices, cores=cores))
+    print_rows(rows)
+    record_rows(docs, f"scale-{preset}", rows)
+
+
 @bench_app.command("augment")
 def bench_augment(
     data: Annotated[Path, typer.Argument(help="A prepared, labelled dataset.")],
@@ -216,6 +246,28 @@ def bench_augment(
     text = augment_text(rows, plan, model)
     print(text)
     record(docs, f"augment-{by}", text)
+
+
+@bench_app.command("faults")
+def bench_faults(
+    kills: Annotated[int, typer.Option("--kills", help="SIGKILLs that meet each job at work.")] = 50,
+    stops: Annotated[int, typer.Option("--stops", help="Ctrl-C and SIGTERM by turns, of each job.")] = 20,
+    disks: Annotated[int, typer.Option("--disks", help="Disks too small for each job's result.")] = 20,
+    damages: Annotated[int, typer.Option("--damages", help="Damaged checkpoints.")] = 40,
+    clocks: Annotated[int, typer.Option("--clocks", help="Runs whose clocks go back, or lack memory.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Decides moments, places and sizes.")] = 0,
+    docs: DocsOption = None,
+) -> None:
+    """Jobs killed, stopped, starved of disk and memory: do they end as if nothing had been? Linux only."""
+    from facevae.bench.faults import faults_bench, faults_text
+
+    with stages() as progress:
+        rows, furthest = faults_bench(kills, stops, disks, damages, clocks, seed, progress)
+    text = faults_text(rows, furthest)
+    print(text)
+    record(docs, "faults", text)
+    if any(row.wrong for row in rows):
+        raise typer.Exit(1)
 
 
 def record_rows(docs: Path | None, name: str, rows: Sequence[Mapping[str, Any]]) -> None:

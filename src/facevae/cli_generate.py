@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from facevae.cli_bench import DeviceOption, ModelOption
+from facevae.cli_bench import DeviceOption, EngineOption, ModelOption
 from facevae.console import counting, say
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def generate(
     runtime: Annotated[
         Runtime, typer.Option("--runtime", help="onnx: by ONNX Runtime, on the CPU.")
     ] = "torch",
+    engine: EngineOption = "local",
 ) -> None:
     """New faces: 00000.png ..., grid.png, latents.npy, faces.jsonl.
 
@@ -85,8 +86,10 @@ def generate(
 
     `facevae generate --age 20,40,60 --gender female,male`
     """
-    from facevae.choosing import choose_people
+    from facevae.choosing import choose_on_ray, choose_people
     from facevae.controls import check_request, draw_controls, grid_of, parse_several
+    from facevae.data.ray_engine import check_engine
+    from facevae.errors import ConfigError
     from facevae.generator import FaceGenerator
     from facevae.output import write_samples
 
@@ -95,6 +98,8 @@ def generate(
     typed = {name: given[name] for name in context.params if given.get(name) is not None}
     grid, common = grid_of({name: parse_several(text or "", name) for name, text in typed.items()})
     if runtime == "onnx":
+        if engine == "ray":
+            raise ConfigError("--engine ray works with --runtime torch: leave one of them out.")
         from facevae.export import onnx_generator
 
         generator = onnx_generator(model)
@@ -109,7 +114,11 @@ def generate(
     count = count or (COUNT if len(requests) == 1 else GRID_COUNT)
     people = list(zip(*(draw_controls(request, count, start) for request in requests), strict=True))
     with counting("faces") as progress:
-        chosen = choose_people(generator, people, start, truncation, guidance, best_of, progress, check)
+        options = (people, start, truncation, guidance, best_of, progress, check)
+        if check_engine(engine) == "ray":
+            chosen = choose_on_ray(model, *options, device=device)
+        else:
+            chosen = choose_people(generator, *options)
     samples = chosen.samples
     if upscale:
         samples = replace(samples, photos=generator.upscale(samples.photos))

@@ -49,7 +49,7 @@ def interpolate(
     """
     from facevae.errors import ConfigError
     from facevae.generator import FaceGenerator
-    from facevae.morph import check_film, morph, read_stops, resampled, write_film
+    from facevae.morph import check_film, morph, read_stops, resampled, stops_source, write_film
 
     kind = check_film(out)
     if kind == ".mp4" and size and size % 2:
@@ -64,6 +64,7 @@ def interpolate(
         result = morph(generator, latents, frames, loop, lambda *counts: progress("path", *counts))
     photos = generator.upscale(result.photos) if upscale else result.photos
     facts = {"model": generator.name, "job": "interpolate", "stops": names, "loop": loop}
+    facts |= stops_source(stops)
     facts |= {"upscaled": True} if upscale else {}
     if size and size != photos.shape[1]:
         photos, facts = resampled(photos, size), {**facts, "resampled_px": size}

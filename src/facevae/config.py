@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -12,6 +11,8 @@ from typing import Any, Literal
 
 from facevae.attributes import Schema
 from facevae.errors import ConfigError, did_you_mean
+from facevae.fields import as_mapping, check_kinds, parse_value
+from facevae.private_config import PrivateConfig, check_private
 
 SIZES_PX = (32, 64, 128, 256, 512)
 
@@ -40,6 +41,7 @@ class ModelConfig:
     """Attributes that encoder and decoder are conditioned on; empty for an unconditional VAE."""
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         _check(self.size_px in SIZES_PX, "size_px", self.size_px, f"one of {', '.join(map(str, SIZES_PX))}")
         _check(1 <= self.latent_dim <= 4096, "latent_dim", self.latent_dim, "1 to 4096")
         _check(self.width >= 16 and self.width % 16 == 0, "width", self.width, "a positive multiple of 16")
@@ -63,13 +65,14 @@ class ModelConfig:
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> ModelConfig:
+        values = as_mapping(values, "ModelConfig")
         values = {"style_width": 0, "fine_blocks": 0, "detail_width": 0, **values}  # as before the fields
         schema = Schema.from_json(values.pop("attributes", ()))
         return ModelConfig(**_known(values, ModelConfig), schema=schema)
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(PrivateConfig):
     """How a model is trained. Everything that decides the weights is here or in ModelConfig."""
 
     images: int | None = 900_000
@@ -135,12 +138,26 @@ class TrainConfig:
     """bf16 autocast where the machine has it (2.1 times the speed on two cores), else fp32."""
     cache_gb: float = 4.0
     """A dataset that fits in so much memory is kept there as uint8; a larger one streams."""
+    shuffle_shards: int = 8
+    """Faces are shuffled among those of so many shards; a dataset of no more is shuffled as a whole. Twice as
+    many shards are held in memory while it streams."""
+    on_bad_shard: Literal["stop", "skip"] = "stop"
+    """What a shard that is damaged or out of reach does. skip: faces of the next good one stand in."""
+    shard_retries: int = 3
+    """Further tries of such a shard before that, after half a second, then one, two, ..."""
     checkpoint_images: int | None = None
     """A checkpoint every so many images. None: by time only."""
     checkpoint_minutes: float | None = 5.0
     """A checkpoint every so many minutes. None: by images only."""
     keep_checkpoints: int = 2
     """Checkpoints kept; older ones are deleted once a newer one is complete."""
+    sharded: bool = False
+    """Processes that train together split weights, average, gradients and moments among them (FSDP2) instead
+    of each holding all (DDP): for models that do not fit into one device."""
+    process_timeout_minutes: float = 30.0
+    """Processes that train together give up when one has not answered for so long. A process that dies is
+    noticed at once; this is for a machine or a network that falls silent. The others also wait so long at
+    most while process 0 fits the adversary's prior."""
     log_images: int = 3_200
     """A line in metrics.jsonl and TensorBoard every so many images."""
     prior: Literal["normal", "gmm", "flow"] = "gmm"
@@ -158,18 +175,24 @@ class TrainConfig:
     """Residual blocks of the flow's MLP."""
 
     def __post_init__(self) -> None:
+        check_kinds(self)
+        _check(0 <= self.seed < 2**63, "seed", self.seed, "0 or more, and less than 2^63")
         _check((self.images is None) != (self.minutes is None), "images and minutes",
                (self.images, self.minutes), "exactly one of them")  # fmt: skip
-        for name in ("images", "batch_size", "log_images", "checkpoint_images", "keep_checkpoints",
-                     "gmm_components", "flow_steps", "flow_width", "flow_blocks", "ema_images", "pass_faces"):  # fmt: skip
+        for name in ("images", "batch_size", "shuffle_shards", "log_images", "checkpoint_images",
+                     "keep_checkpoints",
+                     "gmm_components", "flow_steps", "flow_width", "flow_blocks", "ema_images",
+                     "pass_faces"):  # fmt: skip
             value = getattr(self, name)
             _check(value is None or value >= 1, name, value, "1 or more")
         for name in ("minutes", "pixel_scale", "learning_rate", "clip_norm", "checkpoint_minutes",
+                     "process_timeout_minutes",
                      "adversary_learning_rate", "decoder_learning_rate"):  # fmt: skip
             value = getattr(self, name)
             _check(value is None or value > 0, name, value, "more than 0")
         for name in ("perceptual_weight", "beta", "kl_warmup_images", "free_bits_nats", "warmup_images",
-                     "weight_decay", "cache_gb", "adversary_weight", "adversary_images"):  # fmt: skip
+                     "weight_decay", "cache_gb", "shard_retries", "adversary_weight",
+                     "adversary_images"):  # fmt: skip
             value = getattr(self, name)
             _check(value is None or value >= 0, name, value, "0 or more")
         _check(0 <= self.attribute_dropout <= 1, "attribute_dropout", self.attribute_dropout, "0 to 1")
@@ -185,6 +208,7 @@ class TrainConfig:
             self.adversary_samples,
             "normal or none while the encoder is trained: a learned prior would no longer fit it",
         )
+        check_private(self)
         Schema.from_names(self.condition_on)
         Schema.from_names(self.prior_condition_on)
         Schema.from_names(self.adversary_condition_on)
@@ -196,9 +220,9 @@ class TrainConfig:
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> TrainConfig:
-        values = _known(values, TrainConfig)
+        values = _known(as_mapping(values, "TrainConfig"), TrainConfig)
         lists = ("condition_on", "prior_condition_on", "adversary_condition_on")
-        names = {name: tuple(values.get(name, ())) for name in lists}
+        names = {name: tuple(values[name]) for name in lists if isinstance(values.get(name), list)}
         return TrainConfig(**{**values, **names})
 
 
@@ -270,36 +294,8 @@ def parse_settings(pairs: Sequence[str], *kinds: type) -> dict[str, Any]:
             raise ConfigError(f"--set takes name=value, got '{pair}'")
         if name not in hints:
             raise ConfigError(f"there is no field '{name}'.{did_you_mean(name, hints)}")
-        settings[name] = _parse(name, text.strip(), hints[name])
+        settings[name] = parse_value(name, text.strip(), hints[name])
     return settings
-
-
-def _parse(name: str, text: str, hint: Any) -> Any:
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if text.lower() == "none":
-        if types.NoneType in options:
-            return None
-        raise ConfigError(f"{name} cannot be switched off with 'none'")
-    kind = options[0]
-    if typing.get_origin(kind) is Literal:
-        _check(text in typing.get_args(kind), name, text, f"one of {', '.join(typing.get_args(kind))}")
-        return text
-    if typing.get_origin(kind) is tuple:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    if kind is str:
-        return text
-    if kind is bool:
-        _check(text.lower() in ("true", "false"), name, text, "true or false")
-        return text.lower() == "true"
-    try:
-        number = float(text)
-        value = int(number) if kind is int else number
-    except (ValueError, OverflowError):
-        raise ConfigError(f"{name} must be a number, got '{text}'") from None
-    _check(
-        math.isfinite(number) and value == number, name, text, "a whole number" if kind is int else "finite"
-    )
-    return value
 
 
 def _known(values: Mapping[str, Any], kind: type) -> dict[str, Any]:

@@ -40,7 +40,12 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
             if not start:
                 start.append((now, done))
             seconds, photos = now - start[0][0], done - start[0][1]
-            bar.update(task, completed=done, total=total, pace=f"{photos / seconds:.0f}/s" if photos else "")
+            bar.update(
+                task,
+                completed=done,
+                total=total,
+                pace=f"{photos / max(1e-3, seconds):.0f}/s" if photos else "",
+            )
 
         yield update
 

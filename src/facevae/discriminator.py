@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from facevae.features import FrozenFeatures
+from facevae.layers import SharedBatchNorm
 
 HEAD_CHANNELS = 64
 TAP_CHANNELS = (16, 24, 40, 112)
@@ -83,24 +84,29 @@ def adversarial_loss(fake_logits: Sequence[Tensor]) -> Tensor:
     return -torch.stack([fake.mean() for fake in fake_logits]).mean()
 
 
-def augment_differentiably(x: Tensor, draw: torch.Generator) -> Tensor:
+def draw_jitter(count: int, draw: torch.Generator) -> Tensor:
+    """(count, 5) numbers in 0..1 for `augment_differentiably`: what happens to each of `count` images."""
+    return torch.stack([torch.rand(count, generator=draw) for _ in range(5)], dim=1)
+
+
+def augment_differentiably(x: Tensor, jitter: Tensor) -> Tensor:
     """Random colour and shift, differentiable, so that the heads cannot learn the training faces by heart.
 
-    x: (B, 3, H, W) in -1..1; each image gets its own brightness (± .5), saturation (0..2), contrast (.5..1.5)
-    and shift of up to 1/8 of the side, zeros outside. Random by `draw` alone (a generator on the CPU).
+    x: (B, 3, H, W) in -1..1; jitter: (B, 5) on the CPU, as `draw_jitter` gives it. Each image gets its own
+    brightness (± .5), saturation (0..2), contrast (.5..1.5) and shift of up to 1/8 of the side, zeros
+    outside.
     Source: Zhao et al. 2020 (DiffAugment), policies 'color' and 'translation'.
     """
-    count, _, height, width = x.shape
-
-    def uniform(low: float, high: float) -> Tensor:
-        return (low + (high - low) * torch.rand(count, 1, 1, 1, generator=draw)).to(x.device)
-
-    x = x + uniform(-0.5, 0.5)
+    height, width = x.shape[2:]
+    brightness, saturation, contrast, down, right = jitter.to(x.device).T[
+        :, :, None, None, None
+    ]  # (B, 1, 1, 1)
+    x = x + (brightness - 0.5)
     grey = x.mean(dim=1, keepdim=True)
-    x = grey + (x - grey) * uniform(0.0, 2.0)
+    x = grey + (x - grey) * 2 * saturation
     middle = x.mean(dim=(1, 2, 3), keepdim=True)
-    x = middle + (x - middle) * uniform(0.5, 1.5)
-    return _shifted(x, uniform(-0.125, 0.125) * height, uniform(-0.125, 0.125) * width)
+    x = middle + (x - middle) * (contrast + 0.5)
+    return _shifted(x, (down - 0.5) / 4 * height, (right - 0.5) / 4 * width)
 
 
 def _shifted(x: Tensor, down_px: Tensor, right_px: Tensor) -> Tensor:
@@ -128,10 +134,10 @@ def _embedding(attribute_width: int) -> nn.Linear:
 def _head(channels: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
         spectral_norm(nn.Conv2d(channels, HEAD_CHANNELS, 1)),
-        nn.BatchNorm2d(HEAD_CHANNELS),
+        SharedBatchNorm(HEAD_CHANNELS),
         nn.LeakyReLU(0.2),
         spectral_norm(nn.Conv2d(HEAD_CHANNELS, HEAD_CHANNELS, 3, stride, padding=1)),
-        nn.BatchNorm2d(HEAD_CHANNELS),
+        SharedBatchNorm(HEAD_CHANNELS),
         nn.LeakyReLU(0.2),
         spectral_norm(nn.Conv2d(HEAD_CHANNELS, 1, 1)),
     )

@@ -177,6 +177,9 @@ class LatentReader:
         """The reader of these `tensors` and `settings`. KeyError, TypeError or RuntimeError for others."""
         weights, bias, spread = (tensors[name].float() for name in ("weights", "bias", "spread"))
         readings = [Reading(**row) for row in settings["readings"]]
+        known = {attribute.name: attribute.categories or (None,) for attribute in CONTROLS}
+        if not all(reading.category in known[reading.name] for reading in readings):
+            raise RuntimeError("it reads categories that no attribute has")
         if weights.shape != spread.shape or not len(readings) == len(weights) == len(bias):
             raise RuntimeError(f"{len(readings)} readings do not fit weights of shape {tuple(weights.shape)}")
         return cls(weights, bias, spread, readings)

@@ -4,30 +4,97 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
+import warnings
+from datetime import timedelta
+from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
+from accelerate.utils import DistributedType
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from torch import distributed
 
 from facevae.config import TrainConfig
-from facevae.errors import ConfigError
+from facevae.errors import CheckpointError, ConfigError
+from facevae.layers import process_count
+
+
+def start_processes(config: TrainConfig, device: str = "auto") -> PartialState:
+    """Join the processes that a launcher started; one process where none did. Raises ConfigError."""
+    # Of 1 x 1 kernels, whose two memory layouts are the same bytes.
+    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+    on_cpu = device == "cpu" or not torch.accelerator.is_available()
+    processes = PartialState(cpu=on_cpu, timeout=timedelta(minutes=config.process_timeout_minutes))
+    check_processes(processes.num_processes)
+    return processes
+
+
+def check_processes(found: int) -> None:
+    """Raise ConfigError when a launcher started more processes than found each other.
+
+    Each would train alone, and all of them would write into the same run.
+    """
+    started = os.environ.get("WORLD_SIZE", "1")
+    if started.isdecimal() and int(started) > 1 and found == 1:
+        raise ConfigError(
+            f"{started} processes were started to train together, and each is alone: they find no device to "
+            "talk over. Train with --device cpu, or without a launcher."
+        )
+
+
+def check_same_start(seen_images: int, run: Path, accelerator: Accelerator) -> None:
+    """Wait until every process has read its checkpoint; raise CheckpointError when they are not the same."""
+    here = torch.tensor([seen_images], device=accelerator.device)
+    all_seen = accelerator.gather(here).tolist()
+    if len(set(all_seen)) > 1:
+        raise CheckpointError(
+            f"processes of one run would go on from different places: one at {max(all_seen):,} images and "
+            f"others at {min(all_seen):,}. {run} must be the same folder for all, on storage that they share."
+        )
+
+
+def share_of(accelerator: Accelerator) -> slice:
+    """Which faces of a batch are this process's."""
+    return slice(accelerator.process_index, None, accelerator.num_processes)
+
+
+def lost_process(error: Exception) -> bool:
+    """Whether processes that train together no longer hear each other."""
+    if process_count() == 1:
+        return False
+    told = re.search(r"gloo|nccl|connection (closed|reset|refused)|broken pipe", str(error), re.I)
+    return isinstance(error, distributed.DistError) or told is not None
 
 
 def make_accelerator(config: TrainConfig, device: str = "auto") -> Accelerator:
     """The engine for one process or many, on `device`; bf16 autocast where the machine has it.
 
-    Raises ConfigError when the batch does not divide by the processes, or the precision cannot be had.
+    Raises ConfigError when the batch does not divide by the processes, the precision cannot be had, or
+    accelerate is to split the model by itself.
     """
     bf16 = config.precision == "bf16" or (config.precision == "auto" and has_bf16(device))
     try:
         accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=device == "cpu")
     except ValueError as error:
         raise ConfigError(f"precision {config.precision} cannot be had on this machine: {error}") from error
-    if config.batch_size % accelerator.num_processes:
+    if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):
         raise ConfigError(
-            f"batch_size {config.batch_size} does not divide by the {accelerator.num_processes} processes"
+            f"accelerate is configured for {accelerator.distributed_type.value}, which splits the model in "
+            "its own way. Configure it for MULTI_GPU, and split the model with --set sharded=true."
+        )
+    count, batch = accelerator.num_processes, config.batch_size
+    if batch % count:
+        sizes = [str(size) for size in (batch // count * count, batch // count * count + count) if size]
+        raise ConfigError(
+            f"batch_size {batch} does not divide by the {count} processes. Start a run with --set batch_size="
+            f"{' or '.join(sizes)}, or start {' or '.join(map(str, _divisors(batch)))} processes."
         )
     return accelerator
+
+
+def _divisors(number: int) -> list[int]:
+    return [count for count in range(1, number + 1) if number % count == 0]
 
 
 def keep_freed_memory() -> None:

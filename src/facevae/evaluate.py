@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 import facevae
-from facevae.checkpoint import read_json, sha256_file, write_json
+from facevae.checkpoint import read_json, write_json
+from facevae.digests import sha256_file
 from facevae.engine import keep_freed_memory
 from facevae.errors import ConfigError
 from facevae.evaluate_page import write_report_page
@@ -178,6 +179,7 @@ def _model_facts(folder: Path, generator: FaceGenerator) -> dict[str, Any]:
     return {
         "name": generator.name,
         "sha256": sha256_file(folder / "model.safetensors"),
+        "prior_sha256": sha256_file(folder / "prior.safetensors"),
         "size_px": generator.size_px,
         "latent_dim": generator.latent_dim,
         "parameters": {

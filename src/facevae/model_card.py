@@ -74,10 +74,28 @@ On {measured["faces"]:,.0f} validation faces, reconstructed from their posterior
 | figure | value |
 |---|---|
 {rows}
-
+{_privacy(config, measured)}
 ## Limits
 
 It knows near-frontal faces aligned as `facevae prepare` aligns them, and what its training data shows: groups
 that are rare there come out worse. Generated faces are of nobody; do not use them to deceive. Every
 image that facevae writes says in its metadata that it is AI-generated.
+"""
+
+
+def _privacy(config: TrainConfig, measured: Mapping[str, float]) -> str:
+    """What private training promises; empty for other models."""
+    if "dp_epsilon" not in measured:
+        return ""
+    noise, length = f"{config.dp_noise_multiplier:g}", f"{config.dp_max_grad_norm:g}"
+    epsilon, delta = f"{measured['dp_epsilon']:.2f}", f"{measured['dp_delta']:g}"
+    began = config.start_from
+    started = f" It began with the weights of `{began}`, which must not have seen them." if began else ""
+    return f"""
+## Privacy
+
+Trained with differential privacy (DP-SGD, noise multiplier {noise}, gradients of single faces clipped to
+{length}, Poisson batches of {config.batch_size} expected faces): epsilon = {epsilon} at delta = {delta}
+for each training face, counted by Opacus' RDP accountant. It covers this folder, for faces and not for
+people who are in the data several times.{started}
 """

@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
+from facevae.digests import sha256_file
 from facevae.errors import CheckpointError, ConfigError, did_you_mean, require
 
 SHIPPED = Path(__file__).parent / "weights"
 DEFAULT_MODEL = "face64"
+PIN = "@sha256:"
 HUB_FILES = ("*.json", "*.safetensors", "README.md")
 """What is fetched from the Hub: nothing that could hold code."""
 
@@ -24,18 +26,39 @@ def shipped_models() -> list[str]:
 def find_model(name_or_dir: str | Path) -> Path:
     """The directory of a shipped model, a model or a run, or of one downloaded from the Hub by its id.
 
-    Raises CheckpointError naming what there is.
+    USER/NAME@REVISION is a tag, branch or commit of the Hub. MODEL@sha256:DIGEST is that model only if its
+    config.json, which names the SHA-256 of its weights, has this digest. Raises CheckpointError naming what
+    there is, or that it is another model.
     """
+    given, pinned, digest = str(name_or_dir).partition(PIN)
+    folder = _find(given)
+    if pinned:
+        _check_pin(folder, digest)
+    return folder
+
+
+def _find(name_or_dir: str) -> Path:
     folder = find_local(name_or_dir)
     if folder is not None:
         return folder
-    if is_hub_id(name_or_dir) and not Path(name_or_dir).exists():
-        return from_hub(str(name_or_dir))
+    if is_hub_id(name_or_dir.partition("@")[0]) and not Path(name_or_dir).exists():
+        return from_hub(name_or_dir)
     names = shipped_models()
     raise CheckpointError(
         f"there is no model '{name_or_dir}'.{did_you_mean(str(name_or_dir), names)} "
         f"Shipped: {', '.join(names) or 'none'}. Else give the folder that `facevae train` wrote: RUN/model."
     )
+
+
+def _check_pin(folder: Path, digest: str) -> None:
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise CheckpointError(f"'{PIN}{digest}' is no digest: expected 64 hexadecimal digits after {PIN}")
+    actual = sha256_file(folder / "config.json")
+    if actual != digest:
+        raise CheckpointError(
+            f"{folder} is not the model that was asked for: its digest is {actual[:12]}…, "
+            f"expected {digest[:12]}…"
+        )
 
 
 def find_local(name_or_dir: str | Path) -> Path | None:
@@ -55,11 +78,14 @@ def is_hub_id(name_or_dir: str | Path) -> bool:
 def from_hub(repository: str, **options: Any) -> Path:
     """The folder of a Hub model in the Hub's cache, downloaded where it is not there yet.
 
-    options: those of `huggingface_hub.snapshot_download`, such as revision and token. Raises CheckpointError
+    repository: USER/NAME or USER/NAME@REVISION. options: those of `huggingface_hub.snapshot_download`, such
+    as revision and token. Raises CheckpointError
     when it cannot be had, MissingExtraError without the extra 'hub'.
     """
     hub = require("huggingface_hub", "hub", f"the model '{repository}' of the Hub")
     errors = require("huggingface_hub.errors", "hub", f"the model '{repository}' of the Hub")
+    repository, _, revision = repository.partition("@")
+    options |= {"revision": revision} if revision else {}
     try:
         return Path(hub.snapshot_download(repository, allow_patterns=list(HUB_FILES), **options))
     except (

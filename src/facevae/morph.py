@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,7 @@ from facevae.files import atomic_file
 from facevae.flow import FlowPrior
 from facevae.generator import FaceGenerator, Latents, Progress, slerp
 from facevae.images import Photos, tile
-from facevae.provenance import (
-    DIGITAL_SOURCE_TYPE,
-    EXIF_DESCRIPTION,
-    WEBP_QUALITY,
-    write_png,
-    xmp_packet,
-)
+from facevae.provenance import EDITED, WEBP_QUALITY, comment, exif_and_xmp, write_png
 
 FILMS = (".mp4", ".gif", ".webp", ".png")
 SURVEY_FRAMES, SURVEY_ROUNDS = 24, 4
@@ -156,7 +149,7 @@ def write_film(path: Path | str, photos: Photos, fps: float = 24.0, **facts: Any
     if kind == ".png":
         write_png(path, tile(photos, len(photos)), **facts)
     elif kind == ".mp4":
-        _write_mp4(path, photos, fps, _comment(facts))
+        _write_mp4(path, photos, fps, comment(facts))
     else:
         _write_animation(path, photos, fps, facts)
 
@@ -214,10 +207,17 @@ def _shares(lengths: Sequence[float], steps: int) -> list[int]:
     return shares
 
 
+def stops_source(stops: Sequence[str]) -> dict[str, str]:
+    """What a film says of its source, where one of its stops (as of `read_stops`) is a photo."""
+    photos = [stop for stop in stops if Path(stop).suffix != ".npy" and Path(stop).is_file()]
+    return EDITED if photos else {}
+
+
 def _read_latents(path: Path, latent_dim: int) -> Latents:
     try:
-        latents = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            latents = np.lib.format.read_array(file, allow_pickle=False, max_header_size=1000)
+    except Exception as error:  # damaged headers raise what they happen to say, MemoryError included
         raise DataError(f"cannot read the latent {path}: {error}") from error
     fits = latents.ndim in (1, 2) and latents.shape[-1] == latent_dim and latents.size
     if not fits or latents.dtype.kind != "f" or not np.isfinite(latents).all():
@@ -238,23 +238,15 @@ def _read_face(generator: FaceGenerator, path: Path) -> Latents:
         raise DataError(f"cannot use the photo {path}: {error}") from error
 
 
-def _comment(facts: dict[str, Any]) -> str:
-    """Provenance for containers that have a comment alone."""
-    return json.dumps({"digital_source_type": DIGITAL_SOURCE_TYPE, "facevae": facts}, sort_keys=True)
-
-
 def _write_animation(path: Path, photos: Photos, fps: float, facts: dict[str, Any]) -> None:
     pictures = [Image.fromarray(photo) for photo in photos]
     options: dict[str, Any] = {"save_all": True, "duration": 1000 / fps, "loop": 0}
     if path.suffix.lower() == ".gif":
         # A palette for each frame: skin has too many shades to share 256 colours with every other frame.
         pictures = [picture.quantize(256, Image.Quantize.MEDIANCUT) for picture in pictures]
-        options |= {"format": "GIF", "comment": _comment(facts).encode(), "optimize": False}
+        options |= {"format": "GIF", "comment": comment(facts).encode(), "optimize": False}
     else:
-        exif = Image.Exif()
-        exif[EXIF_DESCRIPTION] = json.dumps(facts, ensure_ascii=True, sort_keys=True)
-        xmp = xmp_packet(facts).encode()
-        options |= {"format": "WEBP", "quality": WEBP_QUALITY, "method": 4, "exif": exif, "xmp": xmp}
+        options |= {"format": "WEBP", "quality": WEBP_QUALITY, "method": 4, **exif_and_xmp(facts)}
     with atomic_file(path) as temporary:
         pictures[0].save(temporary, append_images=pictures[1:], **options)
 

@@ -15,7 +15,7 @@ from facevae.errors import FaceVAEError
 from facevae.files import atomic_file
 from facevae.generator import Controls, FaceGenerator, Progress, Reconstruction, Samples
 from facevae.images import Photos, tile
-from facevae.provenance import write_png
+from facevae.provenance import BESIDE_PHOTO, write_png
 
 GRID_MOST = 256
 """Faces in grid.png; more would make a picture that nobody can open."""
@@ -135,7 +135,7 @@ def reconstruct_files(
             name = free_name(path.stem if len(results) == 1 else f"{path.stem}-{index}", taken)
             shown = upscaled_pair(generator, photo, result) if upscale else side_by_side(result)
             facts = {"model": generator.name, "job": "reconstruct", **({"upscaled": True} if upscale else {})}
-            write_png(out / f"{name}.png", shown, **facts)
+            write_png(out / f"{name}.png", shown, **facts, **BESIDE_PHOTO)
             rows.append({"photo": str(path), **_write_figures(out, name, result)})
     write_lines(out / "reconstructions.jsonl", rows)
     return rows

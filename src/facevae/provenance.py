@@ -18,6 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from facevae import __version__
+from facevae.data.photos import MAX_PIXELS
 from facevae.errors import DataError
 from facevae.files import atomic_file
 from facevae.images import Photos
@@ -29,7 +30,7 @@ IPTC_TERMS = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 DIGITAL_SOURCE_TYPE = IPTC_TERMS + "trainedAlgorithmicMedia"
 """IPTC's term for media made by a trained model out of nothing but its latents."""
 EDITED = {SOURCE: IPTC_TERMS + "compositeWithTrainedAlgorithmicMedia"}
-"""Of a picture that a model made out of somebody's photo: edits, reconstructions, avatars, artworks' styles."""
+"""Of a picture that a model made out of a photo: edits, avatars, reconstructions, artworks' styles."""
 BESIDE_PHOTO = {SOURCE: IPTC_TERMS + "compositeSynthetic"}
 """Of a sheet that shows real photos beside what a model made."""
 FILTERED = {SOURCE: IPTC_TERMS + "algorithmicallyEnhanced"}
@@ -131,12 +132,13 @@ def read_provenance(path: Path | BinaryIO) -> dict[str, Any]:
 def xmp_packet(facts: Mapping[str, Any]) -> str:
     """An XMP packet with IPTC's DigitalSourceType, and the tool with its version and model."""
     tool = escape(f"facevae {__version__}, model {facts.get('model', 'unnamed')}")
+    source = facts.get(SOURCE, DIGITAL_SOURCE_TYPE)
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
         'xmlns:xmp="http://ns.adobe.com/xap/1.0/">'
-        f"<Iptc4xmpExt:DigitalSourceType>{facts.get(SOURCE, DIGITAL_SOURCE_TYPE)}</Iptc4xmpExt:DigitalSourceType>"
+        f"<Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>"
         f"<xmp:CreatorTool>{tool}</xmp:CreatorTool>"
         '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
     )
@@ -154,6 +156,10 @@ def _read(file: BinaryIO) -> dict[str, Any]:
         return _of_comment(_mp4_comment(file))
     try:
         with Image.open(file, formats=("PNG", "WEBP", "JPEG", "GIF")) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(
+                    f"too many pixels: {image.width:,} x {image.height:,}, at most {MAX_PIXELS:,}"
+                )
             image.load()
             info, kind = image.info, image.format
             exif = image.getexif().get(EXIF_DESCRIPTION, "{}") if kind in ("WEBP", "JPEG") else "{}"
@@ -169,7 +175,7 @@ def _read(file: BinaryIO) -> dict[str, Any]:
 def _object(text: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 

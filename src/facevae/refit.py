@@ -52,7 +52,10 @@ def fit_prior(
     changes: dict[str, Any] = {"prior": kind, "prior_condition_on": tuple(condition_on)}
     if steps is not None:
         changes["flow_steps"] = steps
-    config = replace(TrainConfig.from_json(stored.get("train", {})), **changes)
+    own = TrainConfig.from_json(stored.get("train", {}))
+    if kind != "normal":
+        _check_not_private(folder, own)
+    config = replace(own, **changes)
     train, validation = load_splits(prepared(Path(data)), autoencoder.config, config)
     place(autoencoder, pick_device(device))
     encoded = None if kind == "normal" else posteriors(autoencoder, train, config.flip)
@@ -83,6 +86,7 @@ def fit_reader(model: str | Path, data: str | Path, out: str | Path, device: str
     _check_out(out)
     autoencoder, prior, stored = load_model(folder)
     config = TrainConfig.from_json(stored.get("train", {}))
+    _check_not_private(folder, config)
     train, _ = load_splits(prepared(Path(data)), autoencoder.config, config)
     place(autoencoder, pick_device(device))
     reader = read_as_configured(autoencoder, train, config)
@@ -95,6 +99,14 @@ def fit_reader(model: str | Path, data: str | Path, out: str | Path, device: str
 
 
 WRITTEN_BY_SAVE = {"format_version", "model", "prior", "prior_settings", "upscaler", "editing", "sha256"}
+
+
+def _check_not_private(folder: Path, config: TrainConfig) -> None:
+    if config.dp_noise_multiplier is not None:
+        raise ConfigError(
+            f"{folder} was trained to be private: what is fitted to faces without noise would tell of them. "
+            "Keep its normal prior (docs/privacy.md)."
+        )
 
 
 def _check_out(out: Path) -> None:

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
-from safetensors.torch import save_file
 from torch import Tensor
 
 from facevae.attributes import CONTROLS, Schema, is_missing
-from facevae.checkpoint import read_json, read_tensors, save_model, write_json
+from facevae.checkpoint import (
+    list_checkpoints,
+    read_json,
+    read_tensors,
+    save_model,
+    write_json,
+    write_tensors,
+)
 from facevae.config import ModelConfig, TrainConfig
-from facevae.data.dataset import FaceDataset, is_prepared, read_rows
+from facevae.data.dataset import FaceDataset, is_prepared
+from facevae.data.shelf import BadShards
 from facevae.distributions import reparameterise
 from facevae.editing import LatentReader
-from facevae.engine import has_bf16
-from facevae.errors import CheckpointError, ConfigError, DataError, MissingExtraError
-from facevae.files import atomic_file
+from facevae.engine import has_bf16, lost_process, out_of_memory
+from facevae.errors import CheckpointError, ConfigError, DataError, MissingExtraError, TrainingError
+from facevae.files import atomic_file, cache_folder, is_full, remove_leftovers
 from facevae.flow_fit import FitProgress, fit_flow, mirrored_rows
 from facevae.model import FaceVAE
 from facevae.model_card import model_card
@@ -34,6 +42,7 @@ from facevae.validation import posteriors, validate
 FREE_FIELDS = (
     "cache_gb", "checkpoint_images", "checkpoint_minutes", "keep_checkpoints", "log_images", "prior",
     "gmm_components", "prior_condition_on", "flow_steps", "flow_width", "flow_blocks", "pass_faces",
+    "process_timeout_minutes", "sharded", "on_bad_shard", "shard_retries",
 )  # fmt: skip
 """Fields of TrainConfig that may change when a run is resumed: none of them touches the weights, but for the
 order in which `pass_faces` adds up."""
@@ -64,23 +73,20 @@ def prepared(path: Path) -> Path:
     return prepare(path, out).path
 
 
-def cache_folder() -> Path:
-    """Where things are kept that can be made again: FACEVAE_CACHE, or ~/.cache/facevae."""
-    return Path(os.environ.get("FACEVAE_CACHE", Path.home() / ".cache" / "facevae"))
-
-
-def load_splits(path: Path, model: ModelConfig, config: TrainConfig) -> tuple[FaceDataset, FaceDataset]:
-    """(train, validation) faces of a prepared dataset at the model's size.
+def load_splits(path: str | Path, model: ModelConfig, config: TrainConfig) -> tuple[FaceDataset, FaceDataset]:
+    """(train, validation) faces of a prepared dataset, a folder or an address, at the model's size.
 
     Raises ConfigError when the faces were prepared smaller than the model's size.
     """
-    train = FaceDataset(path, "train", model.size_px, model.schema, config.cache_gb)
+    bad = BadShards(config.on_bad_shard, config.shard_retries)
+    options = (model.size_px, model.schema, config.cache_gb, bad, config.shuffle_shards)
+    train = FaceDataset(path, "train", *options)
     if train.info["size_px"] < model.size_px:
         raise ConfigError(
             f"{path} holds faces of {train.info['size_px']} px and the model asks for {model.size_px} px: "
             f"train with --size {train.info['size_px']}, or prepare with --size {model.size_px}."
         )
-    return train, FaceDataset(path, "validation", model.size_px, model.schema, config.cache_gb)
+    return train, FaceDataset(path, "validation", *options)
 
 
 def claim_run(run: Path, model: ModelConfig, config: TrainConfig, dataset: dict[str, Any]) -> None:
@@ -97,17 +103,62 @@ def claim_run(run: Path, model: ModelConfig, config: TrainConfig, dataset: dict[
         write_json(path, wanted)
         return
     found = read_json(path)
-    differing = [
-        f"{name} was {found.get(part, {}).get(name)!r}, is {value!r}"
-        for part in ("model", "train", "dataset")
-        for name, value in wanted[part].items()
-        if name not in FREE_FIELDS and found.get(part, {}).get(name) != value
-    ]
+    # A run begun before a field was there had what is its default.
+    defaults: dict[str, Mapping[str, Any]] = {"model": {}, "train": vars(type(config)), "dataset": {}}
+    differing = []
+    for part in ("model", "train", "dataset"):
+        before = found.get(part)
+        if not isinstance(before, dict):
+            raise CheckpointError(
+                f"{path} is damaged: it does not say with which {part} the run was started."
+            )
+        differing += [
+            f"{name} was {before.get(name)!r}, is {value!r}"
+            for name, value in wanted[part].items()
+            if name not in FREE_FIELDS and before.get(name, defaults[part].get(name)) != value
+        ]
     if differing:
         raise ConfigError(
             f"the run in {run} was started otherwise: {'; '.join(differing)}. "
             "Use the same settings to resume it, or another --out to start anew."
         )
+
+
+def tidy_run(run: Path) -> None:
+    """Delete what a killed process left half-written in a run."""
+    for folder in (run, run / "sheets", run / "checkpoints"):
+        remove_leftovers(folder)
+
+
+@contextmanager
+def faults_told(run: Path) -> Iterator[None]:
+    """Errors of the disk, a process that no longer answers, and memory that runs out, as TrainingError that
+    says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        what = f"the disk is full ({run})" if is_full(error) else f"cannot read or write: {error}"
+        remedy = "Free some space and run" if is_full(error) else "Then run"
+        raise TrainingError(
+            f"{what}. Last good checkpoint: {_newest(run)}. {remedy} the same command to go on."
+        ) from error
+    except (RuntimeError, MemoryError) as error:
+        if lost_process(error):
+            raise TrainingError(
+                f"no answer from another process of this run ({str(error)[:200]}). It has stopped or died, "
+                f"or its machine or the network has. Last good checkpoint: {_newest(run)}. Start all "
+                "processes again with the same command to go on."
+            ) from error
+        if not out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"out of memory, and not for want of smaller passes: {str(error)[:200]}. Last good checkpoint: "
+            f"{_newest(run)}. Run the same command where there is more memory, or train a smaller model."
+        ) from error
+
+
+def _newest(run: Path) -> str:
+    return str(next(reversed(list_checkpoints(run / "checkpoints")), "none yet"))
 
 
 def finish(
@@ -128,20 +179,24 @@ def finish(
     prior = fit_prior(model, data, config, progress=ConsoleLine(console), encoded=encoded)
     reader = fit_reader(model, data, config, encoded)
     result = validate(model, validation, config)
+    for text in [*data.news(), *validation.news()]:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
     measured = {
         **result.figures(),
         "prior_log_likelihood_nats": float(prior.log_prob(result.mean).mean()),
         "seen_images": state.seen_images,
         "trained_seconds": round(state.trained_seconds),
         "train_faces": len(data),
+        **state.spent,
     }
     extra = {"train": config.to_json(), "dataset": _dataset_identity(data.info), "measured": measured}
     card = model_card(run.resolve().name, model, prior, config, data.info, measured)
-    save_model(run / "model", model, prior, card, extra, reader=reader)
     try:
         write_run_page(run, measured)
     except MissingExtraError as error:
         console.print(f"run.html is left out: {error}", highlight=False)
+    # Last: a run that has it is finished, and left as it is.
+    save_model(run / "model", model, prior, card, extra, reader=reader)
 
 
 def fit_prior(
@@ -165,7 +220,7 @@ def fit_prior(
         noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(seed))
         return GaussianMixturePrior.fit(reparameterise(mean, logvar, noise), config.gmm_components, seed)
     schema = Schema.from_names(config.prior_condition_on)
-    rows = read_rows(data.path, data.split) if schema.width else []
+    rows = data.rows() if schema.width else []
     rows = [*rows, *mirrored_rows(rows)] if config.flip else rows
     bf16 = config.precision == "bf16" or (config.precision == "auto" and has_bf16("cpu"))
     return fit_flow(
@@ -183,9 +238,12 @@ def fit_reader(
     """The reader of attributes of the training faces' posterior means; None when hardly any are labelled.
 
     Mirror images and `encoded` as in `fit_prior`. A conditional encoder is not told the attributes here, as
-    it is not of a new photo; `encoded` is then of no use.
+    it is not of a new photo; `encoded` is then of no use. Private training leaves it out: it would tell of
+    the faces without noise.
     """
-    rows = read_rows(data.path, data.split)
+    if config.dp_noise_multiplier is not None:
+        return None
+    rows = data.rows()
     if all(is_missing(row.get(attribute.name)) for row in rows for attribute in CONTROLS):
         return None
     if encoded is None or model.config.schema.width:
@@ -209,7 +267,7 @@ def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: P
     choice = torch.rand(BANK_LATENTS, generator=draw)
     bank = {}
     if prior.schema.width:
-        rows = read_rows(data.path, data.split)
+        rows = data.rows()
         rows = [rows[index % len(rows)] for index in range(1, BANK_LATENTS, 2)]
         asked = torch.tensor([prior.schema.encode(row) for row in rows])
         bank["latents"] = torch.empty_like(noise)
@@ -222,7 +280,7 @@ def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: P
     else:
         bank["latents"] = prior.sample(noise, choice).contiguous()
     with atomic_file(path) as temporary:
-        save_file(bank, temporary)
+        write_tensors(temporary, bank)
     return bank
 
 

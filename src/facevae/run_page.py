@@ -36,6 +36,9 @@ def write_run_page(run: Path, measured: Mapping[str, float]) -> Path:
     figures = [
         (form.format(measured[key]), label) for key, (label, form) in FIGURES.items() if key in measured
     ]
+    passed_over = max((row.get("shards_passed_over", 0) for row in rows), default=0)
+    if passed_over:
+        figures.append((f"{passed_over}", "shards passed over, as metrics.jsonl tells"))
     pictures = []
     for sheet in sheets[:: max(1, len(sheets) // 4)][:-1] + sheets[-1:]:
         with Image.open(sheet) as picture:

@@ -12,31 +12,23 @@ from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from facevae.config import TrainConfig
 from facevae.data.dataset import FaceDataset
-from facevae.distributions import reparameterise
 from facevae.errors import MissingExtraError, require
 from facevae.files import atomic_file
-from facevae.images import tile, to_photos
-from facevae.layers import place
 from facevae.losses import LossTerms
 from facevae.metrics.latent import ACTIVE_VARIANCE
-from facevae.model import FaceVAE
-from facevae.prior import GaussianMixturePrior
+from facevae.provenance import BESIDE_PHOTO, write_png
 from facevae.schedules import linear_warmup
-from facevae.train_state import TrainState, save_state
-from facevae.validation import validate
+from facevae.train_state import TrainState, save_state, whole_state
+from facevae.validation import validation_sheet
 
-SHEET_COLUMNS = 12
-VALIDATION_FACES = 1024
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 COLLAPSED_SHARE = 0.02
 """Below this share of active latent dimensions, the latent is reported as collapsed."""
@@ -59,7 +51,7 @@ class RunLog:
         self.window = _Window()
         self.last_log_images = self.last_checkpoint_images = state.seen_images
         self.last_checkpoint_time = time.monotonic()
-        self.saved_images = -1
+        self.saved_images = -1 if passed_over is None else state.seen_images
         self.stop_signal: int | None = None
         self.agreed_stop = False
         self.pass_faces = state.pass_faces
@@ -173,18 +165,24 @@ class RunLog:
 
     def checkpoint(self, state: TrainState) -> None:
         """Write a checkpoint, measure the averaged weights on validation faces and draw a sheet of them."""
-        if not self.main or self.saved_images == state.seen_images:
+        if self.saved_images == state.seen_images:
             return
         self.saved_images = state.seen_images
-        save_state(state, self.run / "checkpoints", self.config.keep_checkpoints)
+        state = whole_state(state)
+        if not self.main:
+            return
         row, picture = validation_sheet(state, self.validation, self.accelerator, self.config)
         measured = {f"validation_{name}": value for name, value in row.items()}
-        self.write({"step": state.step, "seen_images": state.seen_images, **measured}, state.step)
-        with atomic_file(self.run / "sheets" / f"{state.seen_images:012d}.png") as path:
-            picture.save(path, format="PNG")
+        measured |= {"step": state.step, "seen_images": state.seen_images, **state.spent}
+        self.write(measured, state.step)
+        path = self.run / "sheets" / f"{state.seen_images:012d}.png"
+        write_png(path, picture, model=self.run.resolve().name, job="train", **BESIDE_PHOTO)
+        # Last: what is resumed from has its figures, and those that a kill left ahead of it are dropped.
+        save_state(state, self.run / "checkpoints", self.config.keep_checkpoints)
+        spent = "" if state.ledger is None else f"epsilon {state.spent['dp_epsilon']:.2f} spent, "
         self._print(
             f"[{state.seen_images:,} images] validation PSNR {row['psnr_db']:.2f} dB, "
-            f"KL {row['kl_nats']:.0f} nats, checkpoint and sheet written"
+            f"KL {row['kl_nats']:.0f} nats, {spent}checkpoint and sheet written"
         )
 
     def _show(self, row: dict[str, Any], state: TrainState) -> None:
@@ -223,8 +221,8 @@ class RunLog:
             self.agreed_stop = True
             self.end_by_signal()
         self._print(
-            f"{signal.Signals(number).name}: stopping after this step, with a checkpoint. The run can be resumed: "
-            "run the same command to go on. Once more stops at once, without."
+            f"{signal.Signals(number).name}: stopping after this step, with a checkpoint. The run can be "
+            "resumed: run the same command to go on. Once more stops at once, without."
         )
 
 
@@ -253,41 +251,6 @@ class _Window:
 
     def seconds(self) -> float:
         return max(1e-9, time.monotonic() - self.started)
-
-
-@torch.no_grad()
-def validation_sheet(
-    state: TrainState, validation: FaceDataset, accelerator: Accelerator, config: TrainConfig
-) -> tuple[dict[str, float], Image.Image]:
-    """Figures of the averaged weights on up to 1,024 validation faces, and a sheet in three bands.
-
-    Bands: originals, reconstructions, samples from the learned prior once there is one, before that from a
-    Gaussian fitted to these faces' latents.
-    """
-    model = averaged_model(state)
-    result = validate(model, validation, config, VALIDATION_FACES, accelerator.autocast)
-    columns = min(SHEET_COLUMNS, len(result.originals))
-    generator = torch.Generator().manual_seed(config.seed)
-    noise = torch.randn(result.mean.shape, generator=generator)
-    if state.adversary is not None and state.adversary.latents is not None:
-        z = state.adversary.latents[: 3 * columns]
-    else:
-        prior = GaussianMixturePrior.from_moments(reparameterise(result.mean, result.logvar, noise))
-        noise = torch.randn(3 * columns, noise.shape[1], generator=generator)
-        z = prior.sample(noise, torch.zeros(len(noise)))
-    samples = model.decoder(z.to(accelerator.device))
-    bands = [
-        to_photos(band) for band in (result.originals[:columns], result.reconstructions[:columns], samples)
-    ]
-    return result.figures(), Image.fromarray(tile(np.concatenate(bands), columns))
-
-
-def averaged_model(state: TrainState) -> FaceVAE:
-    """A model with the averaged weights, in evaluation mode, on the training device."""
-    device = next(state.model.parameters()).device
-    model = place(FaceVAE(state.model.config), device)
-    model.load_state_dict(state.ema.weights)
-    return model.eval().requires_grad_(False)
 
 
 def _truncate_metrics(path: Path, seen_images: int) -> None:

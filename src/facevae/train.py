@@ -1,4 +1,4 @@
-"""Training: the job, the loop and its step.
+"""Training: the job and the loop of its steps (step.py).
 
 Weights after N images depend on the two configurations and the data alone: the order of the faces, flips
 and noise are drawn from (seed, images seen), so a resumed run goes on exactly, on any number of processes.
@@ -13,24 +13,34 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from rich.console import Console
 
 from facevae.attributes import Schema
 from facevae.checkpoint import list_checkpoints, load_model
 from facevae.config import ModelConfig, TrainConfig, preset
-from facevae.data.dataset import FaceBatch, FaceDataset, batch_indices, prefetch, read_dataset_info, read_rows
+from facevae.data.dataset import FaceBatch, FaceDataset, is_prepared, prefetch, read_dataset_info
+from facevae.data.store import local_path
 from facevae.ema import EMA
-from facevae.engine import keep_freed_memory, make_accelerator
-from facevae.errors import ConfigError, TrainingError
+from facevae.engine import check_same_start, keep_freed_memory, make_accelerator, share_of, start_processes
+from facevae.errors import ConfigError, DataError, TrainingError
 from facevae.features import FrozenFeatures
 from facevae.layers import parameter_count, place
 from facevae.model import FaceVAE
 from facevae.models import find_model
-from facevae.run import claim_run, finish, load_splits, prepared, prior_latents
-from facevae.runlog import RunLog, averaged_model
+from facevae.private import make_ledger, per_face_gradients, poisson_indices
+from facevae.run import claim_run, faults_told, finish, load_splits, prepared, prior_latents, tidy_run
+from facevae.runlog import RunLog
 from facevae.step import ADVERSARY_FROM, StepResult, adversary_due, train_step
-from facevae.train_state import TrainState, load_state, make_optimizer, switch_adversary_on
+from facevae.train_state import (
+    TrainState,
+    averaged_model,
+    load_state,
+    make_optimizer,
+    shard_state,
+    switch_adversary_on,
+    whole_state,
+)
 
 CALIBRATION_STEPS = 20
 """With `minutes`, steps timed (after as many untimed ones) before the number of images is fixed."""
@@ -48,15 +58,19 @@ def train(
     """Train on a prepared dataset or a folder of photos, fit the prior, and write the model to `out`/model.
 
     settings: any field of ModelConfig or TrainConfig, over the preset. Called again with the same `out` it
-    goes on where it stopped; finished, it changes nothing. Returns `out`/model (on every process). Raises
-    any FaceVAEError, and KeyboardInterrupt once the checkpoint that Ctrl-C asks for is written.
+    goes on where it stopped; finished, it changes nothing. Returns `out`/model; where a launcher started
+    several processes, process 0 writes it while the others return already. Raises
+    any FaceVAEError, and KeyboardInterrupt (after SIGTERM SystemExit) once the checkpoint that it asks for is
+    written.
     """
     run = Path(out)
-    processes = PartialState(cpu=device == "cpu")
     model_config, config = preset(preset_name, settings)
-    with processes.main_process_first():
-        path = prepared(Path(data))
+    processes = start_processes(config, device)
+    with faults_told(run), processes.main_process_first(), processes.local_main_process_first():
+        path = training_data(data)
         claim_run(run, model_config, config, read_dataset_info(path))
+        if processes.is_main_process:
+            tidy_run(run)
     if (run / "model" / "config.json").is_file():
         return run / "model"
     if processes.is_main_process:
@@ -65,11 +79,27 @@ def train(
         if count > 1:
             console.print(f"{count} processes share each batch", highlight=False)
     splits = load_splits(path, model_config, config)
-    state = fit(*splits, run, model_config, config, device)
-    if processes.is_main_process:
-        finish(run, averaged_model(state), *splits, config, state)
-    processes.wait_for_everyone()
+    with faults_told(run):
+        state = fit(*splits, run, model_config, config, device)
+        if processes.is_main_process:
+            finish(run, averaged_model(state), *splits, config, state)
     return run / "model"
+
+
+def training_data(place: str | Path) -> str | Path:
+    """The folder or address of the prepared dataset at `place`, which may be photos of this machine.
+
+    Raises DataError when there is nothing, or an address that cannot be reached.
+    """
+    where = local_path(place)
+    if isinstance(where, Path):
+        return prepared(where)
+    if not is_prepared(where):
+        raise DataError(
+            f"nothing is prepared at {where}. Photos are prepared from a folder, into an address: "
+            f"facevae prepare PHOTOS {where}"
+        )
+    return where
 
 
 def fit(
@@ -83,13 +113,15 @@ def fit(
     """Train until `images` or `minutes` are reached, resuming from `run`'s newest checkpoint if there is one.
 
     Writes checkpoints, sheets and metrics into `run` (process 0 only). Deterministic on CPU for a number of
-    threads and processes. Raises TrainingError at a non-finite loss, and KeyboardInterrupt after the
-    checkpoint that Ctrl-C asks for.
+    threads and processes. Raises TrainingError at a non-finite loss, and KeyboardInterrupt or SystemExit
+    after the checkpoint that Ctrl-C or SIGTERM asks for.
     """
     keep_freed_memory()
     accelerator = make_accelerator(config, device)
     state = make_state(model_config, config, accelerator.device)
     passed_over = load_state(state, run / "checkpoints", config, accelerator.device)
+    check_same_start(state.seen_images, run, accelerator)
+    state.ledger = make_ledger(config, len(data), accelerator.num_processes)
     features = make_features(config, accelerator.device)
     wrapped = None
     with RunLog(run, config, state, validation, accelerator, passed_over) as log:
@@ -99,6 +131,7 @@ def fit(
             switching = adversary_due(state, config)
             if switching:
                 log.checkpoint(state)
+                state = whole_state(state)
                 switch_adversary_on(state, config, accelerator.device)
             if wrapped is None or switching:
                 wrapped = prepare_phase(state, data, config, run, accelerator)
@@ -108,12 +141,13 @@ def fit(
             state.trained_seconds += time.perf_counter() - started
             calibrate(state, config, accelerator)
             log.step(state, result.terms, result.mean, result.gradient_norm)
+            tell_shards(log, data, state)
             if log.checkpoint_due(state):
                 log.checkpoint(state)
         log.checkpoint(state)
     if not state.done:
         log.end_by_signal()
-    return state
+    return whole_state(state)
 
 
 def prepare_phase(
@@ -123,12 +157,17 @@ def prepare_phase(
     if state.adversary is not None:
         schema = Schema.from_names(config.adversary_condition_on)
         if schema.width:
-            rows = read_rows(data.path, data.split)
-            state.adversary.attributes = torch.tensor([schema.encode(row) for row in rows])
+            state.adversary.attributes = torch.tensor([schema.encode(row) for row in data.rows()])
         if config.adversary_samples == "prior":
-            bank = prior_latents(state.model, data, config, run)
+            with accelerator.main_process_first():
+                bank = prior_latents(state.model, data, config, run)
             state.adversary.latents, state.adversary.asked = bank["latents"], bank.get("asked")
         state.adversary.prepare(accelerator)
+    if state.ledger is not None:
+        return per_face_gradients(state.model)
+    if config.sharded and accelerator.num_processes > 1:
+        shard_state(state)
+        return state.model
     wrapped, state.optimizer = accelerator.prepare(state.model, state.optimizer)
     module: torch.nn.Module = wrapped
     return module
@@ -137,13 +176,20 @@ def prepare_phase(
 def batches(
     data: FaceDataset, config: TrainConfig, seen_images: int, accelerator: Accelerator
 ) -> Iterator[FaceBatch]:
-    """This process's share of every batch from `seen_images` on, read ahead by one."""
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-
-    def make(seen: int) -> FaceBatch:
-        return data.batch(batch_indices(seen, config.batch_size, len(data), config.seed)[share])
-
+    """This process's share of every batch from `seen_images` on, made ahead."""
+    if config.dp_noise_multiplier is not None:
+        return prefetch(lambda _: data.batch(poisson_indices(config.batch_size, len(data))), seen_images, 0)
+    make = data.batches(config.seed, config.batch_size, share_of(accelerator))
     return prefetch(make, seen_images, config.batch_size)
+
+
+def tell_shards(log: RunLog, data: FaceDataset, state: TrainState) -> None:
+    """Shards retried or passed over since the last call: a sentence each, and the counts in metrics.jsonl."""
+    news = data.news()
+    if news and log.main:
+        for text in news:
+            log.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        log.write({"step": state.step, "seen_images": state.seen_images, **data.troubles()}, state.step)
 
 
 def make_state(model_config: ModelConfig, config: TrainConfig, device: torch.device) -> TrainState:

@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from safetensors.torch import save_file
 from torch import Tensor
 
 from facevae.adversary import Look
-from facevae.checkpoint import list_checkpoints, read_json, read_tensors, save_upscaler
+from facevae.checkpoint import list_checkpoints, read_json, read_tensors, save_upscaler, write_tensors
 from facevae.data.dataset import FaceBatch, FaceDataset, read_dataset_info
-from facevae.discriminator import adversarial_loss
+from facevae.discriminator import adversarial_loss, draw_jitter
 from facevae.ema import EMA
 from facevae.engine import keep_freed_memory, make_accelerator
 from facevae.errors import ConfigError, TrainingError
@@ -34,7 +33,7 @@ from facevae.layers import place
 from facevae.losses import see
 from facevae.model import VAEOutput
 from facevae.models import find_model
-from facevae.run import claim_run, prepared
+from facevae.run import claim_run, faults_told, prepared, tidy_run
 from facevae.schedules import ema_decay
 from facevae.step import adversary_due, learning_rates
 from facevae.train import batches, calibrate, make_features, prepare_phase
@@ -77,7 +76,9 @@ def train_upscaler(
         return run / "upscaler"
     train, validation = (_faces(path, split, config) for split in ("train", "validation"))
     made = made_faces(maker, path, config, run)
-    state = fit(train, validation, made, run, config, device)
+    with faults_told(run):
+        tidy_run(run)
+        state = fit(train, validation, made, run, config, device)
     upscaler = averaged_upscaler(state)
     measured = {
         **measure_upscaler(upscaler, validation), "seen_images": state.seen_images,
@@ -117,7 +118,7 @@ def fit(
     log = UpscalerLog(run, training, state, validation, made, accelerator, passed_over)
     with log:
         for batch in fetched:
-            if state.done or log.stop_asked:
+            if state.done or log.stopping:
                 break
             switching = adversary_due(state, training)
             if switching:
@@ -164,12 +165,12 @@ def train_step(
     for group in state.optimizer.param_groups:
         group["lr"] = rate
 
-    seeds = (int(draw.integers(2**62)), int(draw.integers(2**62)))
+    jitter = (draw_jitter(len(x), _generator(draw)), draw_jitter(len(small) - len(x), _generator(draw)))
     with accelerator.autocast():
         upscaled = wrapped(small.contiguous(memory_format=torch.channels_last))  # (B, 3, 2S, 2S)
         none = x.new_empty(0)
         output = VAEOutput(upscaled[: len(x)], none, none, sampled=upscaled[len(x) :])
-        seen = see(x, output, features, seeds) if adversary is not None and features is not None else None
+        seen = see(x, output, features, jitter) if adversary is not None and features is not None else None
         verdict = adversarial_loss(adversary.heads(seen.made)) if adversary is not None and seen else None
         terms = upscaler_loss(x, small[len(x) :], output, config, features, seen, verdict)
     accelerator.backward(terms.total_loss)
@@ -203,7 +204,7 @@ def made_faces(maker: FaceGenerator | None, path: Path, config: UpscalerConfig, 
     reconstructions = maker.decode(maker.encode(faces.read(chosen)))
     made = np.concatenate([reconstructions, maker.sample(half, config.seed).photos])
     with atomic_file(kept) as temporary:
-        save_file({"faces": torch.from_numpy(made)}, temporary)
+        write_tensors(temporary, {"faces": torch.from_numpy(made)})
     return torch.from_numpy(made)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from facevae.config import TrainConfig
 from facevae.errors import ConfigError, did_you_mean
+from facevae.fields import check_kinds
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class UpscalerConfig:
     """A line in metrics.jsonl and TensorBoard every so many images."""
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         _check(self.size_px >= 8 and self.size_px % 4 == 0, "size_px", self.size_px, "a multiple of 4 from 8")
         _check(self.channels >= 16 and self.channels % 16 == 0, "channels", self.channels,
                "a positive multiple of 16")  # fmt: skip

@@ -10,15 +10,14 @@ from typing import cast
 import numpy as np
 import torch
 from accelerate import Accelerator
-from PIL import Image
 from torch import Tensor
 
 from facevae.config import TrainConfig
 from facevae.data.dataset import FaceDataset
-from facevae.files import atomic_file
 from facevae.images import Photos, tile, to_photos, to_tensor
 from facevae.layers import place
 from facevae.metrics.reconstruction import psnr_db
+from facevae.provenance import BESIDE_PHOTO, write_png
 from facevae.runlog import RunLog
 from facevae.train_state import TrainState, save_state
 from facevae.upscaler import Upscaler, bicubic, halved
@@ -77,13 +76,14 @@ class UpscalerLog(RunLog):
         if not self.main or self.saved_images == state.seen_images:
             return
         self.saved_images = state.seen_images
-        save_state(state, self.run / "checkpoints", self.config.keep_checkpoints)
         upscaler = averaged_upscaler(state)
         figures = measure_upscaler(upscaler, self.validation)
         row = {f"validation_{name}": value for name, value in figures.items()}
         self.write({"step": state.step, "seen_images": state.seen_images, **row}, state.step)
-        with atomic_file(self.run / "sheets" / f"{state.seen_images:012d}.png") as path:
-            upscaler_sheet(upscaler, self.validation, self.made).save(path, format="PNG")
+        sheet = upscaler_sheet(upscaler, self.validation, self.made)
+        path = self.run / "sheets" / f"{state.seen_images:012d}.png"
+        write_png(path, sheet, model=self.run.resolve().name, job="train-upscaler", **BESIDE_PHOTO)
+        save_state(state, self.run / "checkpoints", self.config.keep_checkpoints)
         self._print(
             f"[{state.seen_images:,} images] validation PSNR {figures['psnr_db']:.2f} dB "
             f"(bicubic {figures['bicubic_psnr_db']:.2f} dB), checkpoint and sheet written"
@@ -114,7 +114,7 @@ def measure_upscaler(upscaler: Upscaler, validation: FaceDataset) -> dict[str, f
 
 
 @torch.no_grad()
-def upscaler_sheet(upscaler: Upscaler, validation: FaceDataset, made: Tensor) -> Image.Image:
+def upscaler_sheet(upscaler: Upscaler, validation: FaceDataset, made: Tensor) -> Photos:
     """Rows of input enlarged by repetition | bicubic | upscaled | real; made faces have no real one (white).
 
     validation: faces of 2S px; made: (N, S, S, 3) uint8.
@@ -125,7 +125,7 @@ def upscaler_sheet(upscaler: Upscaler, validation: FaceDataset, made: Tensor) ->
     if len(made):
         chosen = made[np.linspace(0, len(made) - 1, min(SHEET_FACES, len(made))).astype(int)].numpy()
         rows = np.concatenate([rows, _row_of_four(upscaler, chosen, None)])
-    return Image.fromarray(tile(rows, columns=4))
+    return tile(rows, columns=4)
 
 
 def _row_of_four(upscaler: Upscaler, small: Photos, real: Photos | None) -> Photos:

@@ -9,18 +9,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from facevae.config import TrainConfig
 from facevae.data.dataset import FaceDataset
-from facevae.distributions import bits_per_dim, kl_to_standard_normal
-from facevae.images import to_tensor
+from facevae.distributions import bits_per_dim, kl_to_standard_normal, reparameterise
+from facevae.images import Photos, tile, to_photos, to_tensor
 from facevae.losses import reconstruction_nll
 from facevae.metrics.latent import active_units
 from facevae.metrics.reconstruction import psnr_db, ssim
 from facevae.model import FaceVAE
+from facevae.prior import GaussianMixturePrior
+from facevae.train_state import TrainState, averaged_model
 
 EVAL_BATCH = 64
+SHEET_COLUMNS = 12
+SHEET_FACES = 1024
 
 
 @dataclass(frozen=True)
@@ -115,3 +120,30 @@ def eval_batches(
         batch = data.batch(np.arange(start, min(start + EVAL_BATCH, count)))
         attributes = None if batch.attributes is None else batch.attributes.to(device)
         yield to_tensor(batch.photos.to(device)), attributes
+
+
+@torch.no_grad()
+def validation_sheet(
+    state: TrainState, validation: FaceDataset, accelerator: Accelerator, config: TrainConfig
+) -> tuple[dict[str, float], Photos]:
+    """Figures of the averaged weights on up to 1,024 validation faces, and a sheet in three bands.
+
+    Bands: originals, reconstructions, samples from the learned prior once there is one, before that from a
+    Gaussian fitted to these faces' latents.
+    """
+    model = averaged_model(state)
+    result = validate(model, validation, config, SHEET_FACES, accelerator.autocast)
+    columns = min(SHEET_COLUMNS, len(result.originals))
+    generator = torch.Generator().manual_seed(config.seed)
+    noise = torch.randn(result.mean.shape, generator=generator)
+    if state.adversary is not None and state.adversary.latents is not None:
+        z = state.adversary.latents[: 3 * columns]
+    else:
+        prior = GaussianMixturePrior.from_moments(reparameterise(result.mean, result.logvar, noise))
+        noise = torch.randn(3 * columns, noise.shape[1], generator=generator)
+        z = prior.sample(noise, torch.zeros(len(noise)))
+    samples = model.decoder(z.to(accelerator.device))
+    bands = [
+        to_photos(band) for band in (result.originals[:columns], result.reconstructions[:columns], samples)
+    ]
+    return result.figures(), tile(np.concatenate(bands), columns)

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facevae.attributes import Schema
-from facevae.data.dataset import FaceDataset, batch_indices, prefetch, read_dataset_info
+from facevae.data.dataset import FaceDataset, prefetch, read_dataset_info
+from facevae.data.order import batch_indices
 from facevae.errors import DataError
 from tests.conftest import blob_faces, labelled, write_dataset
 

@@ -69,5 +69,8 @@ def test_a_file_that_could_run_code_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(classic.importlib, "import_module", lambda _: Module)
     path = tmp_path / "weights.pth"
     path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(CheckpointError, match=r"is not the Inception file.*SHA-256"):
+        classic.load_inception(path)
+    monkeypatch.setattr(classic, "WEIGHTS_SHA256", "")
     with pytest.raises(CheckpointError, match="is not the Inception file"):
         load_inception(path)

@@ -16,7 +16,7 @@ from PIL import Image
 from facevae.avatar import identity
 from facevae.data import photos
 from facevae.generator import FaceGenerator
-from facevae.provenance import read_provenance
+from facevae.provenance import FILTERED, read_provenance
 from tests.server.conftest import in_base64, picture_file, shown
 
 
@@ -118,7 +118,8 @@ def test_orientation_is_applied_and_metadata_dropped(service: TestClient, astron
     first, second = (answer.json()["faces"][0] for answer in (upright, turned))
     assert abs(first["psnr_db"] - second["psnr_db"]) < 0.5
     facts = read_provenance(io.BytesIO(base64.b64decode(second["original"]["data"])))
-    assert set(facts) == {"digital_source_type", "job", "model"}
+    assert set(facts) == {"digital_source_type", "facevae_version", "job", "model"}
+    assert facts["digital_source_type"] == FILTERED["digital_source_type"]
 
 
 BLACK = picture_file(np.zeros((90, 90, 3), np.uint8))

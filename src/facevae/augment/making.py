@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +17,13 @@ from PIL import Image
 from facevae.attributes import AGE, Value, is_missing
 from facevae.augment.config import AugmentConfig
 from facevae.augment.plan import NEW, Order
-from facevae.augment.writing import RealFace
+from facevae.augment.writing import RealFace, read_split
 from facevae.data.quality import measure, sharpness
-from facevae.data.worker import CANONICAL
+from facevae.data.worker import CANONICAL, write_part
 from facevae.flow import FlowPrior
 from facevae.generator import Controls, FaceGenerator, Latents
 from facevae.images import Photos
-from facevae.provenance import png_bytes
+from facevae.provenance import EDITED, png_bytes
 
 if TYPE_CHECKING:
     from facevae.data.detect import FaceDetector
@@ -60,6 +62,8 @@ class Maker:
                     row["sha256"] = hashlib.sha256(picture).hexdigest()
                 yield row, picture
             pending = faceless
+            if not pending:
+                break
 
     def seed(self, order: Order, attempt: int) -> int:
         """Every picture's own: `sample(1, seed, controls)` makes a new face again."""
@@ -130,7 +134,38 @@ class Maker:
     def _facts(self, order: Order, attempt: int) -> dict[str, Any]:
         facts = {"model": self.generator.name, "job": "augment", "kind": order.kind,
                  "seed": self.seed(order, attempt), "controls": self.controls(order)}  # fmt: skip
-        return facts if order.kind == NEW else {**facts, "source_key": self.real[order.source].key}
+        if order.kind == NEW:
+            return facts
+        return {**facts, "source_key": self.real[order.source].key, **EDITED}
+
+
+class FaceParts:
+    """A Maker in a worker of Ray, which reads the model and the data for itself.
+
+    threads: as many as the caller has, since the last bit of a sum depends on them.
+    """
+
+    def __init__(
+        self,
+        threads: int,
+        model: str,
+        device: str,
+        data: str,
+        size_px: int,
+        config: AugmentConfig,
+        total: int,
+    ) -> None:
+        torch.set_num_threads(threads)
+        generator = FaceGenerator.from_pretrained(model, device)
+        self.maker = Maker(generator, read_split(Path(data), "train"), size_px, config, total)
+
+    def write(self, job: str, part: Path) -> None:
+        write_part(part, self.maker.rows(orders_of(job)))
+
+
+def orders_of(job: str) -> list[Order]:
+    """The orders of a chunk, from the text that travels to its worker."""
+    return [Order(**row) for row in json.loads(job)]
 
 
 def vary(

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from facevae.data.dataset import read_shard
 from facevae.data.quality import HASH_BYTES
 from facevae.data.shards import (
     SPLITS,
@@ -22,11 +21,13 @@ from facevae.data.shards import (
     ShardWriter,
     Summary,
     TableWriter,
+    described,
     observe,
     part_lines,
     part_picture,
     write_rejects,
 )
+from facevae.data.shelf import read_shard
 from facevae.data.worker import CANONICAL, MEASURED
 
 REAL = "real"
@@ -165,6 +166,4 @@ def _copied(faces: Sequence[RealFace], out: Path) -> list[Row]:
         counts[face.shard] = counts.get(face.shard, 0) + 1
     for shard in counts:
         shutil.copyfile(shard, out / shard.name)
-    return [
-        {"file": shard.name, "faces": count, "bytes": shard.stat().st_size} for shard, count in counts.items()
-    ]
+    return [described(shard, count) for shard, count in counts.items()]

@@ -11,6 +11,7 @@ from facevae.edit import read_attributes
 from facevae.errors import ConfigError, DataError
 from facevae.generator import FaceGenerator, Latents
 from facevae.images import Photos
+from facevae.provenance import EDITED
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic")
 BEST_OF = 4
@@ -33,6 +34,11 @@ class Identity:
     def seed_facts(self) -> dict[str, int]:
         """The seed that makes this person again; empty for a person from a photo."""
         return {"seed": self.facts["seed"]} if "seed" in self.facts else {}
+
+    @property
+    def source(self) -> dict[str, str]:
+        """What a picture's provenance says of its source, where that is a photo."""
+        return {} if self.original is None else EDITED
 
 
 def find_identity(

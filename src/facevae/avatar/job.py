@@ -81,12 +81,12 @@ def make_avatars(
     rows: list[dict[str, Any]] = []
     drawn = []
     for one in _drawn_by(plan, generator, person, config, progress):
-        facts = {"job": "avatar"} | one.facts | person.seed_facts
+        facts = {"job": "avatar"} | one.facts | person.seed_facts | person.source
         file = _write(out / f"{one.style}-{one.variant.name}", one.picture, config.format, facts)
         rows.append({"file": file, **one.facts, "latent_row": one.row, "notes": list(one.variant.notes),
                      "resampling": one.size, "mask": one.mask})  # fmt: skip
         drawn.append(one)
-    write_png(out / SHEET, sheet_of(drawn), job="avatar", model=generator.name)
+    write_png(out / SHEET, sheet_of(drawn), job="avatar", model=generator.name, **person.source)
     write_latents(out / "identity.npy", person.latent)
     latents = {one.row: one.variant.latent for one in drawn}
     write_latents(out / "latents.npy", np.stack([latents[row] for row in sorted(latents)]))

@@ -16,7 +16,7 @@ from facevae.edit.pixels import DETAIL
 from facevae.errors import require
 from facevae.generator import FaceGenerator
 from facevae.images import Photos, tile
-from facevae.provenance import write_webp
+from facevae.provenance import BESIDE_PHOTO, write_webp
 
 SHARES = ("age up", "age down", "smile on", "smile off")
 HEADER = ("how", "age +20", "age −20", "smile on", "smile off", "gender kept", "age moved (years)",
@@ -98,7 +98,7 @@ def write_pictures(generator: FaceGenerator, folder: Path) -> list[str]:
     if not shown:
         return []
     pictures = np.stack(shown)
-    facts = {"model": generator.name, "job": "bench edit"}
+    facts = {"model": generator.name, "job": "bench edit", **BESIDE_PHOTO}
     write_webp(folder / "edit.webp", tile(pictures, len(pictures)), **facts)
     names.append("edit.webp")
     if set(PASTED) <= set(known):

@@ -13,7 +13,7 @@ from typing import Literal
 
 from facevae.bench.peers.peer_io import THREAD_VARIABLES
 from facevae.errors import ConfigError, TrainingError
-from facevae.run import cache_folder
+from facevae.files import cache_folder
 
 PeerName = Literal["keras", "pythae"]
 

@@ -15,6 +15,7 @@ from facevae.discriminator import (
     adversarial_loss,
     augment_differentiably,
     discriminator_hinge_loss,
+    draw_jitter,
 )
 from facevae.ema import EMA
 from facevae.engine import has_bf16
@@ -87,13 +88,14 @@ def _step(
     with torch.no_grad():
         fake = gan.generator(torch.randn(BATCH, latent_dim, generator=draw))
     loss = discriminator_hinge_loss(
-        gan.adversary(augment_differentiably(real, draw)), gan.adversary(augment_differentiably(fake, draw))
+        gan.adversary(augment_differentiably(real, draw_jitter(BATCH, draw))),
+        gan.adversary(augment_differentiably(fake, draw_jitter(BATCH, draw))),
     )
     for_adversary.zero_grad()
     torch.autograd.backward(loss)
     for_adversary.step()
     made = gan.generator(torch.randn(BATCH, latent_dim, generator=draw))
-    adversarial = adversarial_loss(gan.adversary(augment_differentiably(made, draw)))
+    adversarial = adversarial_loss(gan.adversary(augment_differentiably(made, draw_jitter(BATCH, draw))))
     for_generator.zero_grad()
     torch.autograd.backward(adversarial)
     for_generator.step()

@@ -34,9 +34,7 @@ def prepare_bench(
     with tempfile.TemporaryDirectory(prefix="facevae-bench-") as folder:
         album = Path(folder) / "photos"
         album.mkdir()
-        originals = _originals(source, size_px)
-        for number in range(photos):
-            photo = _varied(originals[number % len(originals)], number, number >= len(originals))
+        for number, photo in enumerate(varied_faces(photos, size_px, source)):
             Image.fromarray(photo).save(album / f"{number:06d}.jpg", quality=92)
         with _peak_memory() as peak:
             start = time.perf_counter()
@@ -52,6 +50,16 @@ def prepare_bench(
         "photos_per_second": round(photos / seconds, 1),
         "peak_mib": round(peak[0] / 2**20) if peak[0] else None,
     }
+
+
+def varied_faces(count: int, size_px: int, source: Path | None = None) -> Iterator[NDArray[np.uint8]]:
+    """`count` photos of `size_px`, (S, S, 3) uint8, no two of which are near duplicates.
+
+    source: as in `prepare_bench`. The same each time.
+    """
+    originals = _originals(source, size_px)
+    for number in range(count):
+        yield _varied(originals[number % len(originals)], number, number >= len(originals))
 
 
 def _originals(source: Path | None, size_px: int) -> list[NDArray[np.uint8]]:

@@ -15,7 +15,7 @@ from facevae.figures import figure_kind, format_value
 from facevae.files import atomic_file
 from facevae.images import Photos, tile
 from facevae.pages import image_uri, write_page
-from facevae.provenance import write_png
+from facevae.provenance import BESIDE_PHOTO, write_png
 
 SHOWN = 16
 """Samples of each method on the sheet: the first ones, uncurated."""
@@ -36,7 +36,7 @@ def write_quality_page(out: Path, rows: Sequence[Row]) -> Path:
     done = [row for row in rows if "failed" not in row]
     table = quality_table(rows)
     sheet, names = quality_sheet(done)
-    write_png(out / "sheet.png", sheet, job="bench quality")
+    write_png(out / "sheet.png", sheet, job="bench quality", **BESIDE_PHOTO)
     with atomic_file(out / "quality.md") as temporary:
         temporary.write_text(markdown(table) + "\n", encoding="utf-8")
     return write_page(

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from facevae.data.prepare_config import PrepareConfig
+from facevae.data.ray_engine import make_parts
+from facevae.data.sources import Span
 from facevae.data.worker import Task, Workbench
 from facevae.errors import DataError
 
@@ -102,13 +104,40 @@ class Crew:
         return process
 
 
+class RayCrew:
+    """As Crew, on Ray: processes of this machine, or of every machine that sees the photos' paths."""
+
+    def __init__(self, config: PrepareConfig) -> None:
+        self.config = config
+
+    def run(self, chunks: Iterator[Chunk]) -> Iterator[int]:
+        """As Crew.run. A worker that dies is replaced, and its chunk done again."""
+        jobs = ((number, part, json.dumps(_rows(tasks))) for number, part, tasks in chunks)
+        return make_parts(PhotoParts, (asdict(self.config),), jobs, self.config.workers, cpus=1)
+
+
+class PhotoParts:
+    """What a worker of Ray does for RayCrew."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.bench = Workbench(PrepareConfig(**config))
+
+    def write(self, job: str, part: Path) -> None:
+        self.bench.prepare_chunk(
+            [Task(i, name, Span(**span), split, row) for i, name, span, split, row in json.loads(job)], part
+        )
+
+
+def _rows(tasks: list[Task]) -> list[Any]:
+    return [(t.index, t.name, asdict(t.span), t.split, t.attributes) for t in tasks]
+
+
 def _attend(process: subprocess.Popen[str], next_chunk: Any, done: queue.Queue[Any]) -> None:
     """Hand chunks to one worker until there are none; put each number done, an error, or None at the end."""
     try:
         while (chunk := next_chunk()) is not None:
             number, part, tasks = chunk
-            rows = [(t.index, t.name, asdict(t.span), t.split, t.attributes) for t in tasks]
-            _send(process.stdin, {"part": str(part), "tasks": rows})
+            _send(process.stdin, {"part": str(part), "tasks": _rows(tasks)})
             assert process.stdout is not None
             answer = process.stdout.readline()
             if not answer:

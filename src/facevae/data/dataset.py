@@ -1,18 +1,18 @@
-"""Faces of a prepared dataset, by index: from memory when they fit, else straight from the shards.
+"""Faces of a prepared dataset, by position: from memory when they fit, else from the shards as they come by.
 
-Reading by index rather than as a stream is what makes resuming exact: a batch is decided by the seed and
-the number of images seen, never by how far some reader had got.
+Reading by position rather than as a stream is what makes resuming exact: a batch is decided by the seed and
+the number of images seen (`order.py`), never by how far some reader had got. What is read is whole shards,
+ahead of need (`shelf.py`), from a folder or any address (`store.py`).
 """
 
 from __future__ import annotations
 
 import io
 import json
-import tarfile
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +23,19 @@ from PIL import Image
 from torch import Tensor
 
 from facevae.attributes import Schema
+from facevae.data.order import FaceOrder
+from facevae.data.photos import FORMATS
+from facevae.data.shelf import BadShards, Shard, ShardFile, Shelf, members, open_shard
+from facevae.data.store import Store, open_store
 from facevae.errors import DataError
 from facevae.images import Photos
 
 DECODE_THREADS = 4
+AT_ONCE = 512
+"""Faces decoded before the shards they come from may be let go."""
+READ_AHEAD = 3
+"""Batches made while one is used."""
+SHUFFLE_SHARDS = 8
 
 
 class FaceBatch(NamedTuple):
@@ -35,172 +44,211 @@ class FaceBatch(NamedTuple):
     indices: NDArray[np.int64]  # (B,) positions in the dataset
 
 
-@dataclass(frozen=True)
-class FaceIndex:
-    """Where each face of a split lies; some 20 bytes and its attributes a face, however many there are."""
-
-    shards: list[Path]
-    shard: NDArray[np.int32]  # (N,) index into `shards`
-    start: NDArray[np.int64]  # (N,) first byte of the picture
-    length: NDArray[np.int32]  # (N,) bytes
-    attributes: Tensor | None  # (N, A) float32, None for an empty schema
-
-
 class FaceDataset:
     """Faces of one split at `size_px`, with their attributes encoded by `schema`.
 
-    Faces of another size are resized with an anti-aliased filter when read. Raises DataError when `path` is
-    not a prepared dataset, the split is empty or a shard is damaged.
+    path: a folder or an address such as s3://bucket/faces. Faces of another size are resized with an
+    anti-aliased filter when read. bad: what becomes of a shard that is damaged or cannot be reached; each
+    of its faces is stood in for by one of the next good shard. shuffle_shards: as in TrainConfig; twice as
+    many shards are held in memory, unless the decoded faces fit into `cache_gb`. Raises DataError when
+    `path` is not a prepared dataset, the split is empty or a bad shard stops.
     """
 
     def __init__(
-        self, path: Path, split: str, size_px: int, schema: Schema | None = None, cache_gb: float = 0.0
+        self,
+        path: Path | str,
+        split: str,
+        size_px: int,
+        schema: Schema | None = None,
+        cache_gb: float = 0.0,
+        bad: BadShards | None = None,
+        shuffle_shards: int = SHUFFLE_SHARDS,
     ) -> None:
         self.path, self.split, self.size_px, self.schema = path, split, size_px, schema or Schema()
+        self.shuffle_shards = shuffle_shards
         self.info = read_dataset_info(path)
-        self.index = index_shards(path, split, self.schema)
+        store = open_store(path)
+        files = shard_files(store, self.info, split)
+        self.sizes = np.array([file.faces for file in files], dtype=np.int64)  # (S,) faces of each shard
+        self.first = np.concatenate([[0], np.cumsum(self.sizes)])  # (S + 1,)
         if not len(self):
             raise DataError(
                 f"{path} has no faces in its {split} split. Prepare more photos, or another split."
             )
-        self.cache: Tensor | None = None
+        self.shelf = Shelf(store, files, self.schema, bad or BadShards(), 2 * shuffle_shards + 2)
+        self.cache: Tensor | None = None  # (N, H, W, 3)
+        self._attributes: Tensor | None = None  # (N, A), with the cache
         if len(self) * size_px**2 * 3 <= cache_gb * 1e9:
-            self.cache = torch.from_numpy(self.read(range(len(self))))  # (N, H, W, 3)
+            self.cache, self._attributes = self._gather(np.arange(len(self)))
+            self.shelf.clear()
 
     def __len__(self) -> int:
-        return len(self.index.start)
+        return int(self.first[-1])
 
     def read(self, indices: Sequence[int]) -> Photos:
         """(B, H, W, 3) uint8 faces at these positions, decoded by a few threads."""
-        photos = np.empty((len(indices), self.size_px, self.size_px, 3), dtype=np.uint8)
-        with ThreadPoolExecutor(DECODE_THREADS) as pool:
-            for position, photo in enumerate(pool.map(self._decode, indices, chunksize=1)):
-                photos[position] = photo
-        return photos
+        return self._gather(np.asarray(indices, dtype=np.int64))[0].numpy()
 
     def batch(self, indices: NDArray[np.int64]) -> FaceBatch:
         """The faces at these positions, from the cache when there is one."""
+        if self.cache is None:
+            return FaceBatch(*self._gather(indices), indices)
         chosen = torch.from_numpy(indices)
-        photos = (
-            self.cache[chosen] if self.cache is not None else torch.from_numpy(self.read(indices.tolist()))
-        )
-        attributes = self.index.attributes
-        return FaceBatch(photos, None if attributes is None else attributes[chosen], indices)
+        known = self._attributes
+        return FaceBatch(self.cache[chosen], None if known is None else known[chosen], indices)
 
-    def _decode(self, index: int) -> Photos:
-        where = self.index
-        shard, start, length = (
-            where.shards[where.shard[index]],
-            int(where.start[index]),
-            int(where.length[index]),
-        )
+    def batches(self, seed: int, batch_size: int, share: slice) -> Callable[[int], FaceBatch]:
+        """make(seen images): this share of the batch after so many, as FaceOrder decides it; shards that
+        the batches after it need begin to be read."""
+        order = FaceOrder(self.sizes.tolist(), seed, self.shuffle_shards)
+
+        def make(seen: int) -> FaceBatch:
+            if self.cache is None:
+                self.shelf.expect(order.shards_ahead(seen))
+            return self.batch(order.batch(seen, batch_size)[share])
+
+        return make
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Metadata of each face, in their order; as `batch`, with others' where a shard is passed over."""
+        rows = []
+        for number, size in enumerate(self.sizes.tolist()):
+            self.shelf.expect([number, (number + 1) % len(self.sizes)])
+            for index in range(int(self.first[number]), int(self.first[number]) + size):
+                _, shard, face = self._find(index)
+                rows.append(shard.row(face))
+        return rows
+
+    def news(self) -> list[str]:
+        """A sentence for each shard that took several tries or is passed over, since the last call."""
+        with_news, self.shelf.news = self.shelf.news, []
+        return with_news
+
+    def troubles(self) -> dict[str, int]:
+        """What the shards have given so far: passed over, faces in them, and tries after a failed one."""
+        passed = list(self.shelf.passed_over)
+        return {
+            "shards_passed_over": len(passed),
+            "faces_passed_over": int(self.sizes[passed].sum()),
+            "shard_retries": self.shelf.retried,
+        }
+
+    @cached_property
+    def _decoders(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(DECODE_THREADS, "faces")
+
+    def _gather(self, indices: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:
+        """(photos, attributes) at these positions, shard by shard."""
+        photos = np.empty((len(indices), self.size_px, self.size_px, 3), dtype=np.uint8)
+        known = np.empty((len(indices), self.schema.width), dtype=np.float32)
+        order = np.argsort(indices, kind="stable")
+        shards = np.searchsorted(self.first, indices[order], side="right") - 1
+        for start in range(0, len(order), AT_ONCE):
+            places = order[start : start + AT_ONCE].tolist()
+            self.shelf.expect(np.unique(shards[start : start + 2 * AT_ONCE])[: self.shuffle_shards].tolist())
+            found = [self._find(index) for index in indices[places].tolist()]
+            for place, one, photo in zip(places, found, self._decoders.map(self._decode, found), strict=True):
+                while photo is None:  # its shard has just been given up
+                    one = self._find(int(indices[place]))
+                    photo = self._decode(one)
+                photos[place] = photo
+                if one[1].attributes is not None:
+                    known[place] = one[1].attributes[one[2]]
+        return torch.from_numpy(photos), torch.from_numpy(known) if self.schema.width else None
+
+    def _find(self, index: int) -> tuple[int, Shard, int]:
+        """(number of the shard, the shard, place in it) of a face, or of the one that stands in for it."""
+        number = int(np.searchsorted(self.first, index, side="right")) - 1
+        face = index - int(self.first[number])
+        while (shard := self.shelf.take(number)) is None or not len(shard.pictures):
+            number = (number + 1) % len(self.sizes)
+        return number, shard, face % len(shard.pictures)
+
+    def _decode(self, found: tuple[int, Shard, int]) -> Photos | None:
+        """(S, S, 3) uint8; None when the picture is damaged and its shard passed over from now on."""
+        number, shard, face = found
         try:
-            with shard.open("rb") as file:
-                file.seek(start)
-                image = Image.open(io.BytesIO(file.read(length))).convert("RGB")
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"cannot read face {index} of {shard} (bytes {start} to {start + length}): {error}. "
-                "Prepare the dataset again."
-            ) from error
+            image = Image.open(io.BytesIO(shard.picture(face)), formats=FORMATS).convert("RGB")
+        except Exception as error:  # decoders raise anything at all on damaged pictures
+            self.shelf.give_up(number, f"cannot read face {face}: {error}")
+            return None
         if image.size != (self.size_px, self.size_px):
             image = image.resize((self.size_px, self.size_px), Image.Resampling.LANCZOS)
         return np.asarray(image)
 
 
-def is_prepared(path: Path) -> bool:
-    """True when `path` is a folder that `prepare` wrote."""
-    return (path / "dataset.json").is_file()
+def is_prepared(path: Path | str) -> bool:
+    """True when `path` is a folder or address that `prepare` wrote. Raises DataError when none can tell."""
+    if isinstance(path, Path):
+        return (path / "dataset.json").is_file()
+    try:
+        open_store(path).read("dataset.json")
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise DataError(f"cannot reach {path}: {error}") from error
+    return True
 
 
-def read_dataset_info(path: Path) -> dict[str, Any]:
+def read_dataset_info(path: Path | str) -> dict[str, Any]:
     """dataset.json of a prepared dataset. Raises DataError when it is absent or unreadable."""
     try:
-        info = json.loads((path / "dataset.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        info = json.loads(open_store(path).read("dataset.json"))
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path} is not a prepared dataset ({error}). Make one with: facevae prepare PHOTOS {path}"
         ) from error
     if not isinstance(info, dict) or info.get("format_version") != 1:
         raise DataError(f"{path}/dataset.json is not of format version 1, which is what this facevae reads.")
+    size_px = info.get("size_px")
+    if not isinstance(size_px, int) or isinstance(size_px, bool) or size_px < 1:
+        raise DataError(f"{path}/dataset.json gives the faces' size_px as {size_px!r:.40}: expected pixels.")
     return info
 
 
-def index_shards(path: Path, split: str, schema: Schema) -> FaceIndex:
-    """The faces of a split in the shards' order, with their attributes encoded by `schema`.
+def shard_files(store: Store, info: dict[str, Any], split: str) -> list[ShardFile]:
+    """The shards of a split as dataset.json lists them; where it does not, they are read and counted.
 
-    Raises DataError for a shard that is not a tar or holds a face without metadata.
+    Raises DataError for one that has to be counted and cannot.
     """
-    shards = sorted(path.glob(f"{split}-*.tar"))
-    places: list[NDArray[np.int64]] = []
-    attributes: list[NDArray[np.float32]] = []
-    for number, shard in enumerate(shards):
-        faces, metadata = read_shard(shard)
-        if faces.keys() != metadata.keys():
-            raise DataError(
-                f"{shard} has {len(faces)} faces and {len(metadata)} metadata rows that do not match."
-            )
-        places.append(np.array([(number, *faces[key]) for key in faces], dtype=np.int64).reshape(-1, 3))
-        if schema.width:
-            rows = [schema.encode(metadata[key], str(shard)) for key in faces]
-            attributes.append(np.array(rows, dtype=np.float32).reshape(-1, schema.width))
-    whole = np.concatenate(places) if places else np.empty((0, 3), np.int64)  # (N, 3)
-    encoded = torch.from_numpy(np.concatenate(attributes)) if attributes else None
-    return FaceIndex(shards, whole[:, 0].astype(np.int32), whole[:, 1], whole[:, 2].astype(np.int32), encoded)
+    if "shards" in info:
+        try:
+            rows = info["shards"].get(split, [])
+            return [ShardFile(row["file"], row["faces"], row["bytes"], row.get("sha256")) for row in rows]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"dataset.json in {store.where} lists no proper shards: {error!r}") from error
+    return [
+        ShardFile(name, len(members(io.BytesIO(_bytes(store, name)), f"{store.where}/{name}")[0]))
+        for name in store.names(f"{split}-*.tar")
+    ]
 
 
-def read_rows(path: Path, split: str) -> list[dict[str, Any]]:
+def read_rows(path: Path | str, split: str) -> list[dict[str, Any]]:
     """Metadata of each face of a split, in the order of FaceDataset. Raises DataError for a damaged shard."""
-    rows = []
-    for shard in sorted(path.glob(f"{split}-*.tar")):
-        faces, metadata = read_shard(shard)
-        rows += [metadata[key] for key in faces]
+    store, rows = open_store(path), []
+    for file in shard_files(store, read_dataset_info(path), split):
+        shard = open_shard(file, _bytes(store, file.name), Schema())
+        rows += [shard.row(face) for face in range(file.faces)]
     return rows
 
 
-def read_shard(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, dict[str, Any]]]:
-    """({key: (first byte, bytes)} of the pictures, {key: metadata row}) of one shard."""
-    faces: dict[str, tuple[int, int]] = {}
-    metadata: dict[str, dict[str, Any]] = {}
-    try:
-        with tarfile.open(shard) as tar:
-            for member in tar:
-                key, _, kind = member.name.rpartition(".")
-                if kind == "json":
-                    file = tar.extractfile(member)
-                    metadata[key] = json.load(file) if file else {}
-                else:
-                    faces[key] = (member.offset_data, member.size)
-    except (tarfile.TarError, OSError, ValueError) as error:
-        raise DataError(f"the shard {shard} is damaged: {error}. Prepare the dataset again.") from error
-    return faces, metadata
-
-
-def batch_indices(seen_images: int, batch_size: int, count: int, seed: int) -> NDArray[np.int64]:
-    """Which faces the batch after `seen_images` holds; (batch_size,), each of `count` once per epoch.
-
-    Decided by the arguments alone: epoch e is a permutation drawn from (seed, e), and a batch may span two.
-    """
-    positions = np.arange(seen_images, seen_images + batch_size)
-    epochs = positions // count
-    chosen = np.empty(batch_size, dtype=np.int64)
-    for epoch in np.unique(epochs):
-        order = _epoch_order(seed, int(epoch), count)
-        chosen[epochs == epoch] = order[positions[epochs == epoch] % count]
-    return chosen
-
-
 def prefetch(make: Callable[[int], FaceBatch], seen_images: int, step_images: int) -> Iterator[FaceBatch]:
-    """make(seen), make(seen + step), ... without end, each computed by a thread while the last is used."""
-    with ThreadPoolExecutor(1) as pool:
-        upcoming: Future[FaceBatch] = pool.submit(make, seen_images)
-        while True:
-            batch = upcoming.result()
-            seen_images += step_images
-            upcoming = pool.submit(make, seen_images)
-            yield batch
+    """make(seen), make(seen + step), ... without end, each computed by a thread while others are used."""
+    with ThreadPoolExecutor(1, "batches") as pool:
+        upcoming: deque[Future[FaceBatch]] = deque()
+        try:
+            while True:
+                while len(upcoming) < READ_AHEAD:
+                    upcoming.append(pool.submit(make, seen_images))
+                    seen_images += step_images
+                yield upcoming.popleft().result()
+        finally:
+            for batch in upcoming:
+                batch.cancel()
 
 
-@lru_cache(maxsize=2)
-def _epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    return np.random.default_rng((seed, epoch)).permutation(count)
+def _bytes(store: Store, name: str) -> bytes:
+    try:
+        return store.read(name)
+    except OSError as error:
+        raise DataError(f"cannot read {store.where}/{name}: {error}") from error

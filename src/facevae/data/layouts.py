@@ -206,9 +206,17 @@ def ffhq(tree: Tree) -> Catalogue:
     labels: dict[str, tuple[str | None, str | None, str | None]] = {}
     if label_files:
         for key, entry in read_json(tree, label_files[0]).items():
-            about = entry.get("metadata", {})
-            split = SPLITS.get(str(entry.get("category", "")))
-            labels[f"{int(key):05d}"] = (split, about.get("license"), about.get("photo_url"))
+            if not (key.isdecimal() and isinstance(entry, dict)):
+                raise DataError(
+                    f"{label_files[0]} in {tree.name} has an entry {key!r:.40} that is no photo's: expected "
+                    "numbers, each with an object."
+                )
+            about = entry.get("metadata")
+            texts = [
+                about.get(name) if isinstance(about, dict) else None for name in ("license", "photo_url")
+            ]
+            licence, url = (text if isinstance(text, str) else None for text in texts)
+            labels[f"{int(key[:9]):05d}"] = (SPLITS.get(str(entry.get("category", ""))), licence, url)
 
     def describe(name: str) -> tuple[str | None, Row]:
         split, licence, url = labels.get(PurePosixPath(name).stem, (None, None, None))
@@ -253,7 +261,7 @@ def _celeba_table(tree: Tree, name: str) -> tuple[list[str], dict[str, bytes]]:
     lines = tree.text(name).splitlines()
     if name.endswith(".csv"):
         lines = [line.replace(",", " ") for line in lines]
-        header, body = lines[0].split()[1:], lines[1:]
+        header, body = lines[0].split()[1:] if lines else [], lines[1:]
     else:
         header, body = lines[1].split() if len(lines) > 1 else [], lines[2:]
     marks: dict[str, bytes] = {}

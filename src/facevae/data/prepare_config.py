@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from facevae.errors import ConfigError, did_you_mean
+from facevae.fields import check_kinds
 
 LAYOUTS = ("folder", "imagefolder", "celeba", "fairface", "utkface", "lfw", "ffhq")
 FORMATS = ("webp", "png")
@@ -63,6 +64,7 @@ class PrepareConfig:
     """Processes that work at once; None takes one per core. Does not change the result."""
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         self._check("size_px", 16 <= self.size_px <= 1024, "16 to 1024 px")
         self._check_choice("faces", ("largest", "all"))
         self._check_choice("image_format", FORMATS)

@@ -7,9 +7,9 @@ pictures and rows are copied one at a time. Everything is decided by the parts a
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
-import os
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -238,7 +238,7 @@ class ShardWriter:
     def close(self) -> None:
         if self._tar is not None:
             self._tar.close()
-            self.shards[-1]["bytes"] = os.path.getsize(self.out / self.shards[-1]["file"])
+            self.shards[-1] |= described(self.out / self.shards[-1]["file"], self.shards[-1]["faces"])
             self._tar = None
 
     def _member(self, name: str, data: bytes) -> None:
@@ -246,6 +246,13 @@ class ShardWriter:
         member = tarfile.TarInfo(name)
         member.size = len(data)
         self._tar.addfile(member, io.BytesIO(data))
+
+
+def described(shard: Path, faces: int) -> Row:
+    """What dataset.json says of a shard: by it a reader knows whether what it has got is whole."""
+    with shard.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"file": shard.name, "faces": faces, "bytes": shard.stat().st_size, "sha256": digest}
 
 
 class TableWriter:
@@ -302,7 +309,7 @@ def part_picture(part: Path, row: Row) -> bytes | None:
 def _is_number(value: Any) -> bool:
     try:
         float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from facevae.data.photos import MAX_BYTES
 from facevae.errors import DataError
+from facevae.files import is_full
 
 # What lies beside photos and is no photo; every other file is an input, and read or rejected.
 _OTHER_KINDS = "txt csv tsv json jsonl parquet md html xml mat npy npz pdf py ini db yaml yml log"
@@ -89,7 +90,11 @@ def open_source(path: str | Path, scratch: str | Path, skip: str | Path | None =
             tree = _tar(path, Path(scratch))
         else:
             raise DataError(f"{path} is neither a folder of photos nor a zip or tar archive")
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
+    except DataError:
+        raise
+    except Exception as error:  # damaged archives raise what their bytes happen to ask for
+        if isinstance(error, OSError) and is_full(error):
+            raise  # of the scratch folder, not of the source
         raise DataError(f"cannot read the source {path}: {error}") from error
     if not tree.photos() and not tree.unreadable:
         raise DataError(f"no photos in {path}: nothing in it has the name of a photo")
@@ -98,7 +103,7 @@ def open_source(path: str | Path, scratch: str | Path, skip: str | Path | None =
 
 def read_span(span: Span) -> bytes:
     """The bytes of one file, at most MAX_BYTES. Raises DataError whose message is the reason alone."""
-    if span.size > MAX_BYTES:
+    if max(span.size, span.stored) > MAX_BYTES:
         raise DataError(f"too large a file: more than {MAX_BYTES // 2**20} MiB")
     try:
         with open(span.path, "rb") as file:
@@ -165,7 +170,7 @@ def _zip(path: Path) -> Tree:
     methods = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            name = _plain(member.filename)
+            name = _shown(_plain(member.filename))
             if member.is_dir() or _hidden(name):
                 continue
             if member.flag_bits & 1:
@@ -186,13 +191,13 @@ def _tar(path: Path, scratch: Path) -> Tree:
     unreadable: dict[str, str] = {}
     with tarfile.open(plain, "r:") as archive:
         for member in archive:
-            name = _plain(member.name)
+            name = _shown(_plain(member.name))
             if member.isdir() or _hidden(name):
                 continue
-            if member.isfile():
+            if member.isfile() and member.size >= 0:
                 spans[name] = Span(str(plain), member.offset_data, member.size, member.size)
             else:
-                unreadable[name] = "cannot read: a link or device in the archive"
+                unreadable[name] = "cannot read: a link, a device or of no size in the archive"
     return Tree(path.name, dict(sorted(spans.items())), dict(sorted(unreadable.items())))
 
 
@@ -240,8 +245,12 @@ def _hidden(name: str) -> bool:
 
 
 def _relative(path: str, root: Path) -> str:
-    # Names that are not valid UTF-8 are shown escaped, and read by their own bytes all the same.
-    return Path(os.path.relpath(path, root)).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
+    return _shown(Path(os.path.relpath(path, root)).as_posix())
+
+
+def _shown(name: str) -> str:
+    """Names that are not valid UTF-8 are shown escaped, and read by their own bytes all the same."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _identity(info: os.stat_result) -> tuple[int, int]:

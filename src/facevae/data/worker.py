@@ -172,8 +172,7 @@ def write_part(part: Path, rows: Iterable[tuple[dict[str, Any], bytes | None]]) 
 
     Both are written aside and renamed when they are whole. Raises OSError when they cannot be written.
     """
-    temporary = part.with_name(f".{part.name}.{os.getpid()}.tmp")
-    lines, pictures = temporary.with_suffix(".jsonl"), temporary.with_suffix(".bin")
+    lines, pictures = (part.with_name(f".{part.name}.{os.getpid()}.{kind}.tmp") for kind in ("jsonl", "bin"))
     try:
         with open(pictures, "wb") as images, open(lines, "w", encoding="utf-8") as table:
             for row, picture in rows:

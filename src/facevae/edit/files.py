@@ -18,7 +18,7 @@ from facevae.errors import ConfigError, FaceVAEError
 from facevae.generator import Controls, FaceGenerator
 from facevae.images import Photos, tile
 from facevae.output import free_name, write_latents, write_lines
-from facevae.provenance import write_png
+from facevae.provenance import BESIDE_PHOTO, EDITED, write_png
 
 StageProgress = Callable[[str, int, int], None]
 """Called with (what is being done, done, in all)."""
@@ -71,7 +71,7 @@ def edit_files(
             if paste:
                 written = {"pasted_file": f"{base}-pasted.png"}
                 pasted = paste_edits(generator, photo, edits, detail)
-                write_png(out / written["pasted_file"], pasted, **facts)
+                write_png(out / written["pasted_file"], pasted, **facts, **EDITED)
             for index, edit in enumerate(edits):
                 name = base if len(edits) == 1 else free_name(f"{base}-{index}", taken, BESIDE)
                 shown = upscaled_edit(generator, photo, edit, detail) if upscale else _plain(edit)
@@ -107,8 +107,8 @@ def _write(
 ) -> dict[str, str]:
     """Write the three pictures side by side, the last one alone, and the edited latent; their file names."""
     files = {"file": f"{name}.png", "edited_file": f"{name}-edited.png", "latent_file": f"{name}.npy"}
-    write_png(out / files["file"], tile(np.stack(shown), columns=3), **facts)
-    write_png(out / files["edited_file"], shown[2], **facts)
+    write_png(out / files["file"], tile(np.stack(shown), columns=3), **facts, **BESIDE_PHOTO)
+    write_png(out / files["edited_file"], shown[2], **facts, **EDITED)
     write_latents(out / files["latent_file"], edit.edited_latent)
     return files
 

@@ -266,8 +266,9 @@ class _FlowFrom(FlowPrior):
 
     def __init__(self, prior: FlowPrior, start: float) -> None:
         super().__init__(
-            prior.net, prior.mean, prior.scale, prior.schema, prior.steps, prior.default_guidance
-        )
+            prior.net, prior.mean, prior.scale, prior.schema, prior.steps, prior.default_guidance,
+            prior.people, prior.category_gain,
+        )  # fmt: skip
         self.start = start
 
     def _times(self, forwards: bool) -> list[tuple[float, float]]:

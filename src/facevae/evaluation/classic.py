@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from facevae.digests import check_sum
 from facevae.errors import CheckpointError
 from facevae.evaluation.pictures import figure
 from facevae.evaluation.real import RealFaces, StageProgress, silent
@@ -18,6 +19,8 @@ from facevae.metrics.kernel import kernel_distance
 
 WEIGHTS_NAME = "weights-inception-2015-12-05-6726825d.pth"
 WEIGHTS_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS_NAME}"
+WEIGHTS_SHA256 = "6726825d"
+"""Its first digits, which the publisher put into the name."""
 BATCH = 32
 
 
@@ -71,6 +74,7 @@ def load_inception(path: Path) -> Any:
     """
     module = importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
     try:
+        check_sum(path, WEIGHTS_SHA256)
         # torch-fidelity loads with the full unpickler: what the one that refuses code accepts is safe for it.
         torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

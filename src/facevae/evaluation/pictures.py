@@ -17,6 +17,7 @@ from torch import Tensor
 from facevae.checkpoint import read_json, write_json
 from facevae.data.detect import Face, FaceDetector
 from facevae.evaluation.real import RealFaces, StageProgress, silent
+from facevae.files import cache_folder
 from facevae.images import Photos, to_tensor
 from facevae.metrics.extractor import FeatureExtractor, identity_cosine
 from facevae.metrics.frechet import frechet_distance
@@ -31,7 +32,6 @@ from facevae.metrics.memorisation import (
 )
 from facevae.metrics.sharpness import relative_sharpness
 from facevae.metrics.wasserstein import sliced_wasserstein
-from facevae.run import cache_folder
 
 DETECTED_FACES = 1000
 """Samples shown to the detector at each truncation."""

@@ -17,10 +17,9 @@ from torch import Tensor
 from facevae.attributes import Value
 from facevae.data.dataset import FaceDataset, read_rows
 from facevae.errors import DataError
-from facevae.files import atomic_file
+from facevae.files import atomic_file, cache_folder
 from facevae.images import Photos
 from facevae.metrics.extractor import FeatureExtractor
-from facevae.run import cache_folder
 
 MOST_TRAIN_FACES = 50_000
 """Training faces looked at; more would not fit in a laptop's memory and change no figure."""

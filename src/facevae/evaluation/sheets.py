@@ -12,12 +12,14 @@ from facevae.evaluation.codes import Codes
 from facevae.evaluation.pictures import Judged
 from facevae.evaluation.real import RealFaces
 from facevae.images import Photos, tile
-from facevae.provenance import write_png
+from facevae.provenance import BESIDE_PHOTO, write_png
 
 COLUMNS = 12
 SAMPLES = 96
 PAIRS = 24
 EXTREMES = 12
+REAL = ("nearest", "reconstructions", "best_worst")
+"""Sheets that show real people."""
 
 
 def write_sheets(
@@ -51,7 +53,8 @@ def write_sheets(
     if controlled:
         sheets["control"] = np.concatenate([photos[:COLUMNS] for photos in controlled.values()])
     for name, photos in sheets.items():
-        write_png(folder / f"{name}.png", tile(photos, COLUMNS), model=model, job="evaluate")
+        source = BESIDE_PHOTO if name in REAL else {}
+        write_png(folder / f"{name}.png", tile(photos, COLUMNS), model=model, job="evaluate", **source)
 
 
 def _pairs(upper: Photos, lower: Photos) -> Photos:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import facevae
-from facevae.checkpoint import sha256_file, write_json
+from facevae.checkpoint import write_json
+from facevae.digests import sha256_file
 from facevae.errors import CheckpointError, ConfigError, did_you_mean
 from facevae.export.networks import Source, load_source
 from facevae.files import atomic_folder

@@ -22,12 +22,11 @@ from facevae.export.job import EXPORT_FILE, EXPORT_VERSION, check_files, facts_o
 from facevae.export.networks import Source, load_source
 from facevae.export.onnx_files import OPSET, Graph
 from facevae.export.to_onnx import to_onnx
-from facevae.files import atomic_folder
+from facevae.files import atomic_folder, cache_folder
 from facevae.flow import FlowPrior, VelocityNet
 from facevae.generator import FaceGenerator
 from facevae.model import FaceVAE
 from facevae.prior import Prior, load_prior
-from facevae.run import cache_folder
 
 ONNX_TARGETS = ("onnx", "onnx-int8")
 

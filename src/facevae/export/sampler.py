@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 
 from facevae.export.networks import CHECKED, Network, Port, draw_attributes, plain
-from facevae.flow import FlowPrior
+from facevae.flow import FlowPrior, strength
 from facevae.prior import GaussianMixturePrior, Prior
 
 TRUNCATION = Port("truncation", (), "0..1; less is more typical", batched=False)
@@ -27,17 +27,19 @@ class FlowSampler(nn.Module):
     def __init__(self, prior: FlowPrior) -> None:
         super().__init__()
         self.net, self.step = plain(prior.net), 1 / prior.steps
+        self.schema, self.category_gain = prior.schema, prior.category_gain
         self.register_buffer("times", torch.arange(prior.steps) / prior.steps)
         self.register_buffer("mean", prior.mean.cpu())
         self.register_buffer("scale", prior.scale.cpu())
 
     def forward(self, noise: Tensor, attributes: Tensor, truncation: Tensor, guidance: Tensor) -> Tensor:
         rows, known = noise.shape[0], torch.cat([attributes, torch.zeros_like(attributes)])  # (2B, A)
+        pull = strength(attributes, self.schema, guidance, self.category_gain)  # (B, 1)
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
             both = self.net(torch.cat([x, x]), t.expand(2 * rows), known)
             told, untold = both[:rows], both[rows:]
-            guided: Tensor = untold + guidance * (told - untold)
+            guided: Tensor = untold + pull * (told - untold)
             return guided
 
         def heun(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:

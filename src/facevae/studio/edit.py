@@ -13,7 +13,7 @@ import gradio as gr
 from facevae.attributes import Value
 from facevae.edit import Edit, editable, paste_edits
 from facevae.errors import DataError
-from facevae.provenance import png_bytes
+from facevae.provenance import EDITED, png_bytes
 from facevae.studio.editing import Subject, edited, enlarged_edit, find_subjects
 from facevae.studio.history import History
 from facevae.studio.panel import Panel
@@ -155,7 +155,7 @@ class EditTab:
         count = len(state.subjects)
         choices = [(words("face_number", number=index + 1), index) for index in range(count)]
         face = self._draw(state, state.steps.present, way, detail)
-        facts = {"model": self.studio.generator.name, "job": "reconstruct"}
+        facts = {"model": self.studio.generator.name, "job": "reconstruct", **EDITED}
         originals = grid([
             figure(words, subject.found.aligned, words("aligned"), None),
             figure(words, subject.found.reconstruction, words("reconstruction"), facts, "reconstruction.png"),
@@ -174,4 +174,4 @@ class EditTab:
 
     def _facts(self, edit: Edit) -> dict[str, Any]:
         return {"model": self.studio.generator.name, "job": "edit", "asked": dict(edit.asked),
-                "mechanism": edit.mechanism}  # fmt: skip
+                "mechanism": edit.mechanism, **EDITED}  # fmt: skip

@@ -11,6 +11,7 @@ import gradio as gr
 import numpy as np
 
 from facevae.errors import DataError
+from facevae.provenance import EDITED
 from facevae.studio.breeding import breed, genes_of, with_genes
 from facevae.studio.history import History
 from facevae.studio.lineage import Generation, Lineage
@@ -246,4 +247,6 @@ class MixTab:
 
     def _facts(self, state: Lineage) -> dict[str, Any]:
         history = [state.generations[at].origin for at in state.path()]
-        return {"model": self.studio.generator.name, "job": "mix", "lineage": history}
+        joined = [one for origin in history for one in (origin, *origin.get("joined", []))]
+        source = EDITED if any(origin["kind"] == "photo" for origin in joined) else {}
+        return {"model": self.studio.generator.name, "job": "mix", "lineage": history, **source}

@@ -15,6 +15,7 @@ from facevae.choosing import choose_faces
 from facevae.errors import DataError
 from facevae.generator import Latents
 from facevae.morph import morph, resampled, write_film
+from facevae.provenance import EDITED
 from facevae.studio.parameters import TRUNCATION, fresh_seed
 from facevae.studio.pictures import data_uri, figure, grid
 from facevae.studio.studio import PROGRESS, Studio
@@ -75,6 +76,7 @@ class MorphTab:
             generator.upscale(made.photos) if generator.upscaler else made.photos, int(size_px)
         )
         facts = {"model": generator.name, "job": "morph", "stops": names, "frames": len(larger)}
+        facts |= EDITED if photos else {}
         with tempfile.TemporaryDirectory(dir=self.studio.service.temporary) as folder:
             path = Path(folder) / "morph.mp4"
             write_film(path, larger, FPS, **facts)

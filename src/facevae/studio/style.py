@@ -11,6 +11,7 @@ from facevae.data.align import align
 from facevae.errors import DataError
 from facevae.images import Photos
 from facevae.looks import LOOKS
+from facevae.provenance import EDITED, FILTERED
 from facevae.studio.history import History
 from facevae.studio.parameters import Parameters
 from facevae.studio.pictures import figure, grid, shrunk
@@ -89,7 +90,8 @@ class StyleTab:
         drawn = stylist.draw(
             original, lambda done, total: progress((done, total), desc=self.words("style_do"))
         )
-        facts = {**facts, "job": "stylize", **stylist.facts()}
+        source = (EDITED if look == ARTWORK else FILTERED) if data else {}
+        facts = {**facts, "job": "stylize", **stylist.facts(), **source}
         before = lanczos(original, drawn.shape[1], drawn.shape[0])
         words, name = self.words, self.words(f"look_{look}")
         made_by = None if data else facts

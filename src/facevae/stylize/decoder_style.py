@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -129,10 +128,13 @@ def load_style(path: Path) -> DecoderStyle:
                 f"{path} has style format {facts['format_version']}; this facevae reads {FORMAT_VERSION}. "
                 "Install the version that wrote it."
             )
-        if not all(np.isfinite(value.float().numpy()).all() for value in tensors.values()):
+        if not all(v.is_floating_point() and v.float().isfinite().all() for v in tensors.values()):
             raise ValueError("it holds numbers that are not finite")
-        return DecoderStyle(facts["name"], facts["base"], facts["base_sha256"], tensors, facts["settings"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        name, base, digest, settings = (facts[key] for key in ("name", "base", "base_sha256", "settings"))
+        if not all(isinstance(text, str) for text in (name, base, digest)) or not isinstance(settings, dict):
+            raise ValueError("its name, base or settings are of another kind")
+        return DecoderStyle(name, base, digest, tensors, settings)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path} is no style that facevae wrote, or damaged: {error}. Train one with: "
             "facevae stylize --train-style FOLDER --out STYLE.safetensors"

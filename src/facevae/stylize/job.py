@@ -16,7 +16,7 @@ from facevae.errors import ConfigError, DataError, FaceVAEError
 from facevae.generator import FaceGenerator
 from facevae.images import Photos, tile
 from facevae.output import free_name, write_lines
-from facevae.provenance import write_png
+from facevae.provenance import BESIDE_PHOTO, EDITED, FILTERED, write_png
 from facevae.stylize.decoder_style import DecoderStyle, save_style
 from facevae.stylize.fit import Artworks, FitConfig, fit_decoder_style, read_artworks
 from facevae.stylize.sizes import FACE_PX, lanczos, resized_face, resized_photo
@@ -185,12 +185,20 @@ def _draw(
             size += f", drawn at {drawn.shape[1]} x {drawn.shape[0]} px"
     facts = {"job": "stylize", **subject.facts, **stylist.facts()}
     file, pair = f"{subject.name}.png", f"{subject.name}-pair.png"
-    write_png(out / file, drawn, **facts)
+    alone, beside = _sources(subject, stylist)
+    write_png(out / file, drawn, **facts, **alone)
     original = lanczos(subject.original, drawn.shape[1], drawn.shape[0])
-    write_png(out / pair, tile(np.stack([original, drawn]), columns=2), **facts)
+    write_png(out / pair, tile(np.stack([original, drawn]), columns=2), **facts, **beside)
     seconds = round(time.monotonic() - started, 2)
     return {"file": file, "pair": pair, **facts, "width": drawn.shape[1], "height": drawn.shape[0],
             "size": size, "seconds": seconds}  # fmt: skip
+
+
+def _sources(subject: Subject, stylist: Stylist) -> tuple[dict[str, str], dict[str, str]]:
+    """What the picture and the pair say of how they were made: out of a model's face or out of a photo."""
+    if "seed" in subject.facts:
+        return {}, {}
+    return (FILTERED, FILTERED) if stylist.kind == "look" else (EDITED, BESIDE_PHOTO)
 
 
 def _write_grid(out: Path, rows: Sequence[dict[str, Any]]) -> None:

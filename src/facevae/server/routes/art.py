@@ -15,6 +15,7 @@ from facevae.describe import understand
 from facevae.describe.faces import check_understood
 from facevae.errors import ConfigError
 from facevae.images import Photos
+from facevae.provenance import EDITED, FILTERED
 from facevae.server.batching import Draw
 from facevae.server.bodies import read_body
 from facevae.server.engine import Ticket
@@ -50,7 +51,7 @@ async def avatar(request: Request) -> Response:
 
     person, drawn, page = await service.engine.do(job)
     name = service.generator.name
-    facts = {"model": name, "job": "avatar", **person.seed_facts}
+    facts = {"model": name, "job": "avatar", **person.seed_facts, **person.source}
     if media_type != JSON:
         return await answer_picture(page, media_type, facts)
 
@@ -115,7 +116,7 @@ async def stylize(request: Request) -> Response:
 
     drawn, facts = await service.engine.do(job)
     facts |= {"job": "stylize", "model": generator.name}
-    facts |= {} if body.seed is None else {"seed": body.seed}
+    facts |= (FILTERED if body.art is None else EDITED) if body.seed is None else {"seed": body.seed}
     if media_type != JSON:
         return await answer_picture(drawn, media_type, facts)
     told: dict[str, object] = {key: facts[key] for key in ("model", "style", "seed") if key in facts}

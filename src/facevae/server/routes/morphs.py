@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from facevae.generator import Latents
 from facevae.morph import Morph, morph
+from facevae.provenance import EDITED
 from facevae.server.batching import Draw
 from facevae.server.engine import Ticket
 from facevae.server.formats import (
@@ -58,6 +59,7 @@ async def interpolate(body: InterpolateRequest, request: Request) -> Response:
     names = [_name(stop) for stop in body.stops]
     facts: dict[str, Any] = {"model": generator.name, "job": "interpolate", "stops": names}
     facts |= {"upscaled": True} if body.upscale else {}
+    facts |= EDITED if any(stop.photo is not None for stop in body.stops) else {}
     if media_type == WEBP:
         return Response(await run_in_threadpool(film, path.photos, body.fps, facts), media_type=WEBP)
     if media_type != JSON:

@@ -19,6 +19,7 @@ from facevae.errors import ConfigError, DataError
 from facevae.generator import Controls, FaceGenerator, Latents, Reconstruction
 from facevae.images import Photos
 from facevae.output import upscaled_pair
+from facevae.provenance import BESIDE_PHOTO, EDITED, FILTERED
 from facevae.server.batching import Encode
 from facevae.server.bodies import read_body
 from facevae.server.engine import Ticket
@@ -76,17 +77,20 @@ async def reconstruct(request: Request) -> Response:
         return [(one, pair[:, :side], pair[:, -side:]) for one, pair in zip(found, pairs, strict=True)]
 
     found = await service.engine.do(job)
-    facts = {"model": generator.name, "job": "reconstruct", **({"upscaled": True} if body.upscale else {})}
+    facts: dict[str, Any] = {"model": generator.name, "job": "reconstruct"}
+    facts |= {"upscaled": True} if body.upscale else {}
     if media_type != JSON:
         pictures = np.stack([picture for _, *pair in found for picture in pair])
-        return await answer_picture(sheet(pictures, columns=2), media_type, facts)
+        return await answer_picture(sheet(pictures, columns=2), media_type, facts | BESIDE_PHOTO)
+
+    kind = f"image/{body.format}"
 
     def build() -> dict[str, Any]:
         faces = []
         for one, original, made in found:
             face = {
-                "original": in_json(np.ascontiguousarray(original), f"image/{body.format}", facts),
-                "reconstruction": in_json(np.ascontiguousarray(made), f"image/{body.format}", facts),
+                "original": in_json(np.ascontiguousarray(original), kind, facts | FILTERED),
+                "reconstruction": in_json(np.ascontiguousarray(made), kind, facts | EDITED),
                 "psnr_db": round(one.psnr_db, 3), "ssim": round(one.ssim, 4), "box_px": box_px(one),
             }  # fmt: skip
             faces.append(face | ({"latent": numbers(one.latent)} if body.latents else {}))
@@ -120,9 +124,10 @@ async def edit(request: Request) -> Response:
     def build() -> dict[str, Any]:
         faces = []
         for one in edits:
-            names = ("original", "reconstruction", "edited")
+            sources = {"original": FILTERED, "reconstruction": EDITED, "edited": EDITED}
             face: dict[str, Any] = {
-                name: in_json(shown, kind, facts) for name, shown in zip(names, one.pictures, strict=True)
+                name: in_json(shown, kind, facts | source)
+                for (name, source), shown in zip(sources.items(), one.pictures, strict=True)
             }
             face |= {"own": rounded(one.edit.own), "asked": rounded(one.edit.asked)}
             face |= {"mechanism": one.edit.mechanism, "notes": list(one.edit.notes)}
@@ -162,7 +167,7 @@ def _edit_facts(service: Service, body: EditRequest) -> dict[str, Any]:
     return {
         "model": generator.name, "job": "edit", "changes": ", ".join(map(str, parsed)),
         "mechanism": way.mechanism, **({"guidance": way.guidance} if way.mechanism == "flow" else {}),
-        **({"upscaled": True} if body.upscale else {}),
+        **({"upscaled": True} if body.upscale else {}), **EDITED,
     }  # fmt: skip
 
 

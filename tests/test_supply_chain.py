@@ -1,0 +1,144 @@
+"""What is installed is what was pinned, and weights are the ones that were meant."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from facevae import CheckpointError, FaceGenerator, MissingExtraError
+from facevae.digests import sha256_file
+from facevae.features import LITE0, LITE2, load_published
+from facevae.models import SHIPPED, find_model, shipped_models
+
+ROOT = Path(__file__).parent.parent
+TWINS = {"opencv-python", "opencv-python-headless"}
+"""The same module built with and without a desktop's libraries: one of the two is installed."""
+
+
+def pinned() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    assert all(len(pin) == 2 and not set(pin[1]) & set("*<>=~ ") for pin in pins), (
+        "every line is name==version"
+    )
+    names = [canonicalize_name(name) for name, _ in pins]
+    assert len(set(names)) == len(names), "a package is pinned twice"
+    return {name: version.strip() for name, (_, version) in zip(names, pins, strict=True)}
+
+
+def declared() -> list[str]:
+    """What pyproject.toml asks for; the metadata of an installed facevae may be older."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    return [line for lines in (project["dependencies"], *extras) for line in lines]
+
+
+def needed() -> set[str]:
+    """Everything that facevae with all of its extras brings with it on this machine."""
+    found: set[str] = set()
+    seen: set[tuple[str, str]] = {("facevae", "")}
+    todo = [(line, "") for line in declared()]
+    while todo:
+        line, extra = todo.pop()
+        one = Requirement(line)
+        name = canonicalize_name(one.name)
+        if name == "facevae" or (one.marker and not one.marker.evaluate({"extra": extra})):
+            continue
+        found.add(name)
+        for more in {"", *one.extras} - {known for other, known in seen if other == name}:
+            seen.add((name, more))
+            try:
+                todo += [(line, more) for line in importlib.metadata.requires(name) or []]
+            except importlib.metadata.PackageNotFoundError:
+                assert name in TWINS, f"{name} is needed and not installed"
+    return found - {"pip"}  # which installs all others
+
+
+def test_every_package_that_facevae_brings_is_pinned_and_installed_as_pinned() -> None:
+    pins, wrong = pinned(), []
+    for name in sorted(needed()):
+        try:
+            installed = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            installed = "absent"
+        if name not in pins or (installed != pins[name] and name not in TWINS):
+            wrong.append(f"{name}: pinned {pins.get(name, 'nowhere')}, installed {installed}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_shipped_files_are_those_of_the_list() -> None:
+    lines = (SHIPPED / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+    listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    there = {str(path.relative_to(SHIPPED)) for path in SHIPPED.glob("*/*")}
+    assert set(listed) == there
+    assert {name.split("/")[0] for name in listed} == set(shipped_models())
+    for name, digest in listed.items():
+        assert sha256_file(SHIPPED / name) == digest, name
+
+
+@pytest.fixture
+def copied(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained / "model", tmp_path / "model"))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "prior.safetensors"])
+def test_one_flipped_bit_of_the_weights_is_refused(copied: Path, name: str) -> None:
+    data = bytearray((copied / name).read_bytes())
+    data[-1] ^= 1
+    (copied / name).write_bytes(data)
+    with pytest.raises(CheckpointError, match=f"{name} is damaged: its SHA-256"):
+        FaceGenerator.from_pretrained(copied)
+
+
+def test_a_model_asked_for_by_its_digest_is_that_model_or_none(copied: Path) -> None:
+    digest = sha256_file(copied / "config.json")
+    assert find_model(f"{copied}@sha256:{digest}") == copied
+    assert (
+        find_model(f"face64@sha256:{sha256_file(SHIPPED / 'face64' / 'config.json')}") == SHIPPED / "face64"
+    )
+    with (copied / "config.json").open("a") as file:
+        file.write("\n")  # says the same, and is not what was asked for
+    with pytest.raises(CheckpointError, match="is not the model that was asked for"):
+        find_model(f"{copied}@sha256:{digest}")
+    with pytest.raises(CheckpointError, match="64 hexadecimal digits"):
+        find_model(f"{copied}@sha256:abc")
+
+
+def test_a_revision_of_the_hub_is_asked_for_by_name(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    asked = {}
+
+    def download(repository: str, **options: object) -> str:
+        asked.update(options, repository=repository)
+        return str(copied)
+
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    digest = sha256_file(copied / "config.json")
+    assert find_model(f"someone/faces@v1.2@sha256:{digest}") == copied
+    assert (asked["repository"], asked["revision"]) == ("someone/faces", "v1.2")
+    (copied / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="is not the model that was asked for"):
+        find_model(f"someone/faces@sha256:{digest}")
+
+
+@pytest.mark.parametrize("net", [LITE0, LITE2], ids=lambda net: net.name)
+def test_frozen_networks_are_the_ones_that_figures_were_measured_with(
+    net: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        path = net.weights()  # type: ignore[attr-defined]
+    except MissingExtraError:
+        pytest.skip("the extra is not installed")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "other.pth").write_bytes(data)
+    monkeypatch.setattr(type(net), "weights", lambda _: tmp_path / "other.pth")
+    with pytest.raises(CheckpointError, match=re.escape("other.pth")):
+        load_published(net)  # type: ignore[arg-type]
