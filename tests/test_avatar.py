@@ -78,7 +78,7 @@ def test_words_make_the_same_person_again(steerable: Path, tmp_path: Path) -> No
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     with Image.open(tmp_path / "a" / "photo-as-is.png") as portrait:
         off = np.abs(np.asarray(portrait).astype(int) - (255, 221, 238)).max(axis=2)
-    assert (off <= 2).mean() > 0.05
+    assert (off <= 2).mean() > 0.02
     faces = FaceGenerator.from_pretrained(steerable, device="cpu")
     told = manifest(tmp_path / "a")["identity"]
     again = faces.sample(1, told["seed"], told["controls"], told["truncation"])

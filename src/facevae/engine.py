@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import distributed
@@ -74,8 +75,12 @@ def make_accelerator(config: TrainConfig, device: str = "auto") -> Accelerator:
     accelerate is to split the model by itself.
     """
     bf16 = config.precision == "bf16" or (config.precision == "auto" and has_bf16(device))
+    precision = "bf16" if bf16 else "no"
+    # accelerate refuses a process whose earlier run had another precision.
+    if AcceleratorState._shared_state.get("_mixed_precision", precision) != precision:
+        AcceleratorState._reset_state()
     try:
-        accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=device == "cpu")
+        accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu")
     except ValueError as error:
         raise ConfigError(f"precision {config.precision} cannot be had on this machine: {error}") from error
     if accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED):

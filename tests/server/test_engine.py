@@ -120,7 +120,8 @@ def test_a_full_service_answers_429_and_a_slow_one_503(tiny: FaceGenerator) -> N
     with TestClient(app), _held(engine):
         answers = asyncio.run(ask())
     statuses = sorted(answer.status_code for answer in answers)
-    assert statuses == [429, 429, 503, 503]  # one in the pass, one waiting, no room for two
+    # One in the pass and one waiting, no room for two; before the thread has taken the first, for three.
+    assert statuses in ([429, 429, 503, 503], [429, 429, 429, 503])
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers)
     assert {answer.json()["status"] for answer in answers} == {429, 503}
 
