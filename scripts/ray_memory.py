@@ -26,7 +26,7 @@ from facevae.data.prepare_config import PrepareConfig
 STORE_BYTES = 200_000_000
 
 
-def resident_mib(pid: int | str) -> float:
+def resident_mib(pid: int) -> float:
     """Resident memory of a process that it does not share, in MiB; 0 when it is gone."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text().split()
@@ -35,7 +35,8 @@ def resident_mib(pid: int | str) -> float:
     return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def workers() -> list[str]:
+def workers() -> list[int]:
+    """Processes of Ray that are at work on parts or wait for them."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -43,7 +44,7 @@ def workers() -> list[str]:
         except OSError:
             continue
         if title.startswith(b"ray::") and b"PartWorker" in title:
-            found.append(pid)
+            found.append(int(pid))
     return found
 
 

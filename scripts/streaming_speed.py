@@ -19,23 +19,19 @@ from pathlib import Path
 
 import torch
 
-from facevae.config import preset
+from facevae.bench.speed import ready_to_step
 from facevae.data.dataset import FaceDataset, prefetch
-from facevae.engine import keep_freed_memory, make_accelerator
-from facevae.train import make_features, make_state, train_step
-from facevae.train_state import switch_adversary_on
+from facevae.engine import keep_freed_memory
 
 
 def many_shards(data: Path, out: Path, copies: int) -> Path:
     """The dataset with links to its training shards, `copies` times over."""
     info = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
     rows = []
-    for copy in range(copies):
-        for row in info["shards"]["train"]:
-            name = f"train-{len(rows):05d}.tar"
-            os.symlink((data / row["file"]).resolve(), out / name)
-            rows.append({**row, "file": name})
-        del copy
+    for row in copies * info["shards"]["train"]:
+        name = f"train-{len(rows):05d}.tar"
+        os.symlink((data / row["file"]).resolve(), out / name)
+        rows.append({**row, "file": name})
     info["shards"] = {"train": rows}
     (out / "dataset.json").write_text(json.dumps(info), encoding="utf-8")
     return out
@@ -51,15 +47,7 @@ def main() -> None:
     chosen = parser.parse_args()
     keep_freed_memory()
     fields = {"adversary_samples": "normal"} if chosen.adversary else {"adversary_weight": 0.0}
-    model_config, config = preset("small", fields)
-    accelerator = make_accelerator(config)
-    state = make_state(model_config, config, accelerator.device)
-    if chosen.adversary:
-        switch_adversary_on(state, config, accelerator.device)
-        assert state.adversary is not None
-        state.adversary.prepare(accelerator)
-    wrapped, state.optimizer = accelerator.prepare(state.model, state.optimizer)
-    features = make_features(config, accelerator.device)
+    _, config, _, step = ready_to_step(fields)
     with tempfile.TemporaryDirectory() as folder:
         many = many_shards(chosen.data, Path(folder), chosen.copies)
         sources = {}
@@ -73,7 +61,7 @@ def main() -> None:
                 next(stream)
                 started = time.perf_counter()
                 for _ in range(chosen.steps):
-                    train_step(state, wrapped, next(stream), config, features, accelerator)
+                    step(next(stream))
                 rates[name].append(chosen.steps * config.batch_size / (time.perf_counter() - started))
         for name, (stream, _) in sources.items():
             stream.close()  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from facevae.data.prepare import prepare
 from facevae.data.prepare_config import PrepareConfig
 from facevae.errors import ConfigError, MissingExtraError
 from facevae.generator import FaceGenerator
+from tests.conftest import script
 from tests.data.conftest import album, jpeg, portrait, vary
 
 __all__ = ["album", "jpeg", "portrait", "vary"]
@@ -55,19 +56,6 @@ def differing(one: Path, other: Path) -> list[str]:
     return sorted(name for name in first | second if first.get(name) != second.get(name))
 
 
-def workers() -> list[int]:
-    """Processes of Ray that are at work or wait for it."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            title = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if title.startswith(b"ray::") and b"PartWorker" in title:
-            found.append(int(pid))
-    return found
-
-
 @pytest.mark.usefixtures("ray")
 def test_prepare_gives_the_same_bytes_though_its_workers_are_killed(
     album: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -78,7 +66,7 @@ def test_prepare_gives_the_same_bytes_though_its_workers_are_killed(
     def kill_them_all_once(done: int, total: int) -> None:
         counts.append(done)
         if 0 < done < total and not killed:
-            killed.extend(workers())
+            killed.extend(script("ray_memory").workers())
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 

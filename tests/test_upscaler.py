@@ -134,7 +134,7 @@ def test_a_finished_run_is_left_and_another_configuration_refused(
         train_upscaler(large, run, None, {**SHORT, "size_px": 32}, device="cpu")
 
 
-@pytest.mark.parametrize("wanted", [3])
+@pytest.mark.parametrize("wanted", [1, 3])
 def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(
     run: Path, large: Path, trained: Path, tmp_path: Path, wanted: int
 ) -> None:

@@ -81,9 +81,8 @@ def train_step(
 
     looks: list[Look] = []
     if state.ledger is not None:
-        kl_weight = config.beta * linear_warmup(state.seen_images, config.kl_warmup_images)
         terms, mean, gradient_norm = private_step(
-            wrapped, state.optimizer, faces[:3], config, kl_weight, features
+            wrapped, state.optimizer, faces[:3], config, kl_weight(state, config), features
         )
     else:
         terms, mean, looks = gradients(state, wrapped, faces, config, features, accelerator)
@@ -187,17 +186,17 @@ def _one_pass(
 ) -> tuple[LossTerms, Tensor, Look | None]:
     """The terms of these faces, their posterior means, and what the adversary sees of them."""
     x, noise, attributes, drawn = faces
-    kl_weight = config.beta * linear_warmup(state.seen_images, config.kl_warmup_images)
+    weight = kl_weight(state, config)
     if state.adversary is None or drawn is None:
         output = wrapped(x, noise, attributes)
         with accelerator.autocast():
-            return vae_loss(x, output, config, kl_weight, features), output.mean.detach(), None
+            return vae_loss(x, output, config, weight, features), output.mean.detach(), None
     assert features is not None, "an adversary comes with the frozen network"
     output = wrapped(x, noise, attributes, drawn.latents)
     heads = state.adversary.heads
     with accelerator.autocast():
         seen = see(x, output, features, drawn.jitter)
-        terms = adversarial_vae_loss(x, output, seen, config, kl_weight, heads, drawn.told)
+        terms = adversarial_vae_loss(x, output, seen, config, weight, heads, drawn.told)
     look = Look(Seen(seen.real, [tap.detach() for tap in seen.made]), drawn.told)
     return terms, output.mean.detach(), look
 
@@ -225,6 +224,11 @@ def augmented(batch: FaceBatch, state: TrainState, config: TrainConfig, accelera
         drawn = state.adversary.draw(config, state.seen_images, latent_dim, batch.indices, accelerator)
     x = x.contiguous(memory_format=torch.channels_last)
     return Faces(x, torch.from_numpy(noise).to(device), attributes, drawn)
+
+
+def kl_weight(state: TrainState, config: TrainConfig) -> float:
+    """Weight of the KL in the next step."""
+    return config.beta * linear_warmup(state.seen_images, config.kl_warmup_images)
 
 
 def learning_rates(state: TrainState, config: TrainConfig) -> tuple[float, float]:

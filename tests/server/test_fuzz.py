@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -14,8 +12,7 @@ from fastapi.testclient import TestClient
 
 from facevae.generator import FaceGenerator
 from facevae.server import ServerConfig, create_app
-
-ROOT = Path(__file__).parents[2]
+from tests.conftest import script
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:schemathesis.*"),
@@ -26,13 +23,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def fuzz() -> ModuleType:
     """scripts/fuzz_uploads.py as a module."""
-    spec = importlib.util.spec_from_file_location("fuzz_uploads", ROOT / "scripts" / "fuzz_uploads.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return script("fuzz_uploads")
 
 
 def test_malformed_uploads_are_refused_and_harm_nothing(service: TestClient, fuzz: ModuleType) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from torch.utils.flop_counter import FlopCounterMode
 
 from facevae.bench.environment import PEERS, peer_environment, run_command
-from facevae.config import preset
+from facevae.config import TrainConfig, preset
 from facevae.data.dataset import FaceBatch
 from facevae.engine import keep_freed_memory, make_accelerator
 from facevae.evaluation.speed import median_seconds
@@ -21,9 +23,9 @@ from facevae.generator import FaceGenerator
 from facevae.layers import parameter_count
 from facevae.model import FaceVAE
 from facevae.models import pick_device
-from facevae.step import train_step
+from facevae.step import StepResult, train_step
 from facevae.train import make_features, make_state
-from facevae.train_state import switch_adversary_on
+from facevae.train_state import TrainState, switch_adversary_on
 
 WARMUP_STEPS = 4
 TRAINED: dict[str, dict[str, Any]] = {
@@ -45,21 +47,14 @@ def train_bench(steps: int = 30, device: str = "auto", pythae: bool = False) -> 
     keep_freed_memory()
     peaks, rows = peak_rows(device), []
     for what, fields in TRAINED.items():
-        model_config, config = preset("small", fields)
-        accelerator = make_accelerator(config, device)
-        state = make_state(model_config, config, accelerator.device)
-        if config.adversary_weight:
-            switch_adversary_on(state, config, accelerator.device)
-            assert state.adversary is not None
-            state.adversary.prepare(accelerator)
-        wrapped, state.optimizer = accelerator.prepare(state.model, state.optimizer)
-        features = make_features(config, accelerator.device)
+        state, config, accelerator, step = ready_to_step(fields, device)
+        size_px = state.model.config.size_px
         rng = np.random.default_rng(0)
-        shape = (config.batch_size, model_config.size_px, model_config.size_px, 3)
+        shape = (config.batch_size, size_px, size_px, 3)
         photos = torch.from_numpy(rng.integers(0, 256, shape, dtype=np.uint8))
         batch = FaceBatch(photos, None, np.arange(config.batch_size))
         seconds = median_seconds(
-            lambda: train_step(state, wrapped, batch, config, features, accelerator).terms.total_loss.item(),  # noqa: B023
+            lambda: step(batch).terms.total_loss.item(),  # noqa: B023
             steps,
             WARMUP_STEPS,
         )
@@ -87,6 +82,26 @@ def train_bench(steps: int = 30, device: str = "auto", pythae: bool = False) -> 
     for row in rows:
         row["peak_gflop_per_s"] = peaks[row["precision"]]
     return rows
+
+
+def ready_to_step(
+    fields: Mapping[str, Any], device: str = "auto"
+) -> tuple[TrainState, TrainConfig, Accelerator, Callable[[FaceBatch], StepResult]]:
+    """Fresh networks of the preset small with these fields, in their last phase, and what takes a step."""
+    model_config, config = preset("small", fields)
+    accelerator = make_accelerator(config, device)
+    state = make_state(model_config, config, accelerator.device)
+    if config.adversary_weight:
+        switch_adversary_on(state, config, accelerator.device)
+        assert state.adversary is not None
+        state.adversary.prepare(accelerator)
+    wrapped, state.optimizer = accelerator.prepare(state.model, state.optimizer)
+    features = make_features(config, accelerator.device)
+
+    def step(batch: FaceBatch) -> StepResult:
+        return train_step(state, wrapped, batch, config, features, accelerator)
+
+    return state, config, accelerator, step
 
 
 def peak_rows(device: str = "auto") -> dict[str, float]:

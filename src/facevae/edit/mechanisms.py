@@ -265,10 +265,7 @@ class _FlowFrom(FlowPrior):
     """The same flow between the time `start` and 1: what it calls noise is a latent half way."""
 
     def __init__(self, prior: FlowPrior, start: float) -> None:
-        super().__init__(
-            prior.net, prior.mean, prior.scale, prior.schema, prior.steps, prior.default_guidance,
-            prior.people, prior.category_gain,
-        )  # fmt: skip
+        vars(self).update(vars(prior))
         self.start = start
 
     def _times(self, forwards: bool) -> list[tuple[float, float]]:
