@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -107,6 +108,8 @@ def work(arguments: list[str], job: str, out: str, trick: str, amount: int) -> N
     """A job's process: run the command, disturbed by `trick`."""
     said = os.open(f"{out}.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(said, 2)
+    # What a shell starts in the background inherits a SIGINT that is ignored, and so would the job.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     for module, chunk in CHUNKS.items():
         importlib.import_module(module).CHUNK = chunk  # type: ignore[attr-defined]

@@ -94,14 +94,6 @@ class Site:
         process.start()
         return process
 
-    def wait(self, process: BaseProcess, job: str, share: float) -> None:
-        """Let the job work for this share of its time; where it was done sooner, its time is now known
-        better: the first run of a job is the slowest."""
-        started = time.monotonic()
-        process.join(share * self.seconds[job])
-        if process.exitcode is not None:
-            self.seconds[job] = min(self.seconds[job], time.monotonic() - started)
-
     def shown(self, out: Path) -> str:
         """What the processes of this result have said."""
         path = Path(f"{out}.txt")
@@ -139,7 +131,7 @@ def kill(
         out = site.root / f"killed {job}"
         while True:
             process = site.start(job, out)
-            site.wait(process, job, draw.uniform(least, 1))
+            process.join(draw.uniform(least, 1) * site.seconds[job])
             row.tried += 1
             if process.exitcode is not None:
                 break
@@ -161,7 +153,7 @@ def stop(site: Site, job: str, stops: int, draw: random.Random, progress: Progre
     while row.hit < stops and row.tried < 5 * stops:
         out, sent = site.root / f"stopped {job}", (signal.SIGINT, signal.SIGTERM)[row.hit % 2]
         process = site.start(job, out)
-        site.wait(process, job, draw.uniform(0.1, 0.8))
+        process.join(draw.uniform(0.1, 0.8) * site.seconds[job])
         row.tried += 1
         if process.exitcode is None:
             assert process.pid is not None
