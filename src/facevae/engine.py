@@ -74,8 +74,7 @@ def make_accelerator(config: TrainConfig, device: str = "auto") -> Accelerator:
     Raises ConfigError when the batch does not divide by the processes, the precision cannot be had, or
     accelerate is to split the model by itself.
     """
-    bf16 = config.precision == "bf16" or (config.precision == "auto" and has_bf16(device))
-    precision = "bf16" if bf16 else "no"
+    precision = "bf16" if wants_bf16(config, device) else "no"
     # accelerate refuses a process whose earlier run had another precision.
     if AcceleratorState._shared_state.get("_mixed_precision", precision) != precision:
         AcceleratorState._reset_state()
@@ -123,6 +122,11 @@ def out_of_memory(error: Exception) -> bool:
 def free_memory() -> None:
     """Hand back what nothing holds any more, so that a smaller try finds it."""
     clear_device_cache(garbage_collection=True)
+
+
+def wants_bf16(config: TrainConfig, device: str = "auto") -> bool:
+    """True when bf16 is asked for, or left to a machine that has it."""
+    return config.precision == "bf16" or (config.precision == "auto" and has_bf16(device))
 
 
 def has_bf16(device: str = "auto") -> bool:

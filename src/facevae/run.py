@@ -28,7 +28,7 @@ from facevae.data.dataset import FaceDataset, is_prepared
 from facevae.data.shelf import BadShards
 from facevae.distributions import reparameterise
 from facevae.editing import LatentReader
-from facevae.engine import has_bf16, lost_process, out_of_memory
+from facevae.engine import lost_process, out_of_memory, wants_bf16
 from facevae.errors import CheckpointError, ConfigError, DataError, MissingExtraError, TrainingError
 from facevae.files import atomic_file, cache_folder, is_full, remove_leftovers
 from facevae.flow_fit import FitProgress, fit_flow, mirrored_rows
@@ -222,10 +222,9 @@ def fit_prior(
     schema = Schema.from_names(config.prior_condition_on)
     rows = data.rows() if schema.width else []
     rows = [*rows, *mirrored_rows(rows)] if config.flip else rows
-    bf16 = config.precision == "bf16" or (config.precision == "auto" and has_bf16("cpu"))
     return fit_flow(
         mean, logvar, rows, schema, config.flow_steps, config.flow_width, config.flow_blocks,
-        seed=seed, bf16=bf16, progress=progress,
+        seed=seed, bf16=wants_bf16(config, "cpu"), progress=progress,
     )  # fmt: skip
 
 

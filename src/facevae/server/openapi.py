@@ -91,8 +91,8 @@ def describe_service(app: FastAPI, generator: FaceGenerator, config: ServerConfi
     """The document, as plain JSON."""
     text = (
         f"Faces from the model `{generator.name}` ({generator.size_px} px). Pictures as PNG, WebP or JPEG by "
-        "the Accept header, or JSON with base64 and latents. Every picture says in its metadata that it is "
-        "AI-generated. Problems are answered as RFC 9457 has it."
+        "the Accept header, or JSON with base64 and latents. Every picture says in its metadata how it "
+        "was made. Problems are answered as RFC 9457 has it."
     )
     document: dict[str, Any] = get_openapi(
         title="facevae", version="1", description=text, routes=app.routes, openapi_version="3.1.0"

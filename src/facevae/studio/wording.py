@@ -18,8 +18,8 @@ _PAGE = {
     ),
     "footer": (
         "Everything is computed on this machine; nothing is sent elsewhere. Every picture says in its "
-        "metadata that it is AI-generated. Do not use faces to deceive.",
-        "所有计算都在这台机器上完成，不向外发送任何内容。每张图片的元数据都注明由人工智能生成。请勿用于欺骗。",
+        "metadata how it was made. Do not use faces to deceive.",
+        "所有计算都在这台机器上完成，不向外发送任何内容。每张图片的元数据都注明它是如何制作的。请勿用于欺骗。",
     ),
     "tab_create": ("Create", "生成"),
     "tab_edit": ("Edit", "编辑"),
