@@ -22,7 +22,7 @@ demo: setup
 
 test: lint
 	@# One single-threaded worker a core: two take 1.5 times as many training steps as one with two threads.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --cov=facevae --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov=facevae --cov-report=term:skip-covered
 
 lint: setup
 	$(BIN)/ruff check src tests scripts

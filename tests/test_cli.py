@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from facevae.cli import app
 
+from .conftest import run_short_demo
+
 
 def facevae(*words: str | Path, code: int = 0) -> str:
     """Run the command line; what it printed on both streams."""
@@ -191,8 +193,8 @@ def test_demo_writes_a_page_with_everything(demo: Path) -> None:
         assert (demo / name).is_file(), name
 
 
-def test_demo_can_be_run_again_in_place(demo: Path) -> None:
-    facevae("demo", "--out", demo)
+def test_demo_can_be_run_again_in_place(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_short_demo(demo, monkeypatch)
 
 
 def test_bench_prints_its_figures() -> None:

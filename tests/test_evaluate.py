@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,17 @@ SAMPLES = 40
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewer() -> Iterator[None]:
+    """What is timed, decoded for the bound and asked for is fewer faces, so that all of it takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("facevae.evaluation.speed.TIMED_FACES", 32)
+        patch.setattr("facevae.evaluation.speed.TIMED_SINGLES", 3)
+        patch.setattr("facevae.evaluation.codes.BOUND_DRAWS", 8)
+        patch.setattr(importlib.import_module("facevae.evaluate"), "CONTROL_FACES", 24)
+        yield
 
 
 @pytest.fixture(autouse=True)

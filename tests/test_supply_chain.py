@@ -36,8 +36,9 @@ def pinned() -> dict[str, str]:
 def declared() -> list[str]:
     """What pyproject.toml asks for; the metadata of an installed facevae may be older."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"].values()
-    return [line for lines in (project["dependencies"], *extras) for line in lines]
+    extras = project["optional-dependencies"]
+    del extras["litert"]  # lives in an environment of its own, which constraints.txt does not pin
+    return [line for lines in (project["dependencies"], *extras.values()) for line in lines]
 
 
 def needed() -> set[str]:

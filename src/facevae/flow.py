@@ -16,6 +16,9 @@ from facevae.layers import blocks_within
 
 FREQUENCIES = 8
 """Sines, and as many cosines, that tell the network the time."""
+RATES = torch.logspace(0, 2, FREQUENCIES).tolist()
+"""Theirs, in radians over 0..1: plain numbers, because LiteRT cannot compute them and torch.export would
+store a tensor of them as a pickle."""
 DENSITY_BATCH = 1024
 MOST_STEPS = 1000
 """Steps of an integration that a stored flow may ask for."""
@@ -65,8 +68,7 @@ class VelocityNet(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, x: Tensor, t: Tensor, attributes: Tensor) -> Tensor:
-        rates = torch.logspace(0, 2, FREQUENCIES, device=t.device)  # (F,) radians over 0..1
-        angles = t[:, None] * rates  # (B, F)
+        angles = torch.stack([rate * t for rate in RATES], dim=1)  # (B, F)
         hints = self.time(torch.cat([angles.sin(), angles.cos()], dim=1))
         if self.attributes is not None:
             hints = hints + self.attributes(attributes)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor
@@ -51,8 +52,8 @@ LATENTS_FILE = "prior-latents.safetensors"
 BANK_LATENTS = 32_768
 """Latents that the adversary's samples are decoded from: drawing anew would cost a quarter of each step."""
 BANK_GUIDANCE = 2.0
-"""Every other one of them is asked for a training face's attributes with this guidance, where the prior has
-controls: what guidance makes lies a little off the posteriors, and the decoder is to be sharp there too."""
+"""Where the prior has controls, each is asked for a training face's attributes with this guidance, as
+sampling does: what guidance makes lies a little off the posteriors, and the decoder is to be sharp there."""
 
 
 def prepared(path: Path) -> Path:
@@ -255,7 +256,8 @@ def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: P
     """Draws of the prior fitted to `model`, kept in `run` for when it is resumed.
 
     latents: (BANK_LATENTS, D). asked, of a prior with controls: (BANK_LATENTS, A), what each was asked for as
-    `adversary_condition_on` encodes it; every other draw was asked for nothing.
+    `adversary_condition_on` encodes it. Of every other one each attribute is left open by the toss of a
+    coin, as people who ask for faces leave some open.
     """
     path = run / LATENTS_FILE
     if path.is_file():
@@ -266,21 +268,29 @@ def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: P
     choice = torch.rand(BANK_LATENTS, generator=draw)
     bank = {}
     if prior.schema.width:
-        rows = data.rows()
-        rows = [rows[index % len(rows)] for index in range(1, BANK_LATENTS, 2)]
+        rows = _asked_rows(data.rows(), prior.schema.names, np.random.default_rng((config.seed, 3)))
         asked = torch.tensor([prior.schema.encode(row) for row in rows])
-        bank["latents"] = torch.empty_like(noise)
-        bank["latents"][::2] = prior.sample(noise[::2], choice[::2])
-        bank["latents"][1::2] = prior.sample(noise[1::2], choice[1::2], 1.0, asked, BANK_GUIDANCE)
+        bank["latents"] = prior.sample(noise, choice, 1.0, asked, BANK_GUIDANCE).contiguous()
         told = Schema.from_names(config.adversary_condition_on)
-        known = [{name: row.get(name) for name in prior.schema.names} for row in rows]
-        bank["asked"] = torch.zeros(BANK_LATENTS, told.width)
-        bank["asked"][1::2] = torch.tensor([told.encode(row) for row in known]).reshape(len(rows), told.width)
+        bank["asked"] = torch.tensor([told.encode(row) for row in rows]).reshape(BANK_LATENTS, told.width)
     else:
         bank["latents"] = prior.sample(noise, choice).contiguous()
     with atomic_file(path) as temporary:
         write_tensors(temporary, bank)
     return bank
+
+
+def _asked_rows(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], draw: np.random.Generator
+) -> list[dict[str, Any]]:
+    """BANK_LATENTS rows of these names, over and over; of every other one, each is missing in half."""
+    hidden = draw.random((BANK_LATENTS, len(names))) < 0.5
+    hidden[::2] = False
+    picked = draw.integers(len(rows), size=BANK_LATENTS)
+    return [
+        {name: rows[index].get(name) for name, hide in zip(names, hides, strict=True) if not hide}
+        for index, hides in zip(picked.tolist(), hidden.tolist(), strict=True)
+    ]
 
 
 class ConsoleLine:

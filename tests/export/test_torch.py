@@ -57,8 +57,16 @@ def test_litert_converts_one_face_a_call(everything: Path, tmp_path: Path, monke
     assert {row["inputs"] for row in facts["checks"]} == {100}
 
 
+def test_litert_files_give_the_numbers_of_pytorch(everything: Path, tmp_path: Path) -> None:
+    pytest.importorskip("litert_torch", reason="needs the extra 'litert', in an environment of its own")
+    facts = export(everything, "litert", tmp_path / "litert")
+    assert list(facts["networks"]) == ["encoder", "decoder", "velocity", "upscaler"]
+    assert all(row["largest_difference"] <= LIMIT and row["inputs"] == 100 for row in facts["checks"])
+    assert all((tmp_path / "litert" / f"{name}.tflite").stat().st_size for name in facts["networks"])
+
+
 def test_litert_is_missed_with_what_to_do(everything: Path, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "litert_torch", None)
-    with pytest.raises(MissingExtraError, match=r"litert_torch.*torch>=2\.11,<2\.13"):
+    with pytest.raises(MissingExtraError, match=r"litert_torch.*of its own: pip install .facevae\[litert\]"):
         export(everything, "litert", tmp_path / "litert")
     assert not (tmp_path / "litert").exists()

@@ -1,4 +1,4 @@
-"""LiteRT: each network as a .tflite file, for phones. By litert-torch, which needs a PyTorch before 2.13."""
+"""LiteRT: each network as a .tflite file, for phones. By litert-torch, in an environment of its own."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from facevae.export.parity import LIMIT, Arrays, compare
 from facevae.export.to_onnx import described
 
 REMEDY = (
-    "litert-torch 0.9.3, the newest, needs torch<2.13, and facevae is tested with 2.13 (docs/export.md). "
-    "In an environment of its own: pip install 'torch>=2.11,<2.13' litert-torch facevae"
+    "litert-torch does not go together with all that facevae's other extras need (docs/export.md). "
+    "In an environment of its own: pip install 'facevae[litert]'"
 )
 
 
