@@ -27,7 +27,7 @@ LAYERS = [
      "run_page", "model_card", "validation", "models", "generator", "output", "refit", "train_upscaler",
      "upscaler_log", "bench", "evaluate", "evaluation", "evaluate_page", "evaluate_tiles",
      "evaluate_sections", "controls", "choosing", "morph", "describe", "edit", "avatar", "augment",
-     "stylize", "looks", "explore", "export"},
+     "stylize", "looks", "explore", "export", "smoothing"},
     {"cli", "cli_bench", "cli_upscaler", "cli_generate", "cli_morph", "cli_describe", "cli_edit",
      "cli_avatar", "cli_augment", "cli_stylize", "cli_explore", "cli_export", "cli_serve", "cli_inspect",
      "server", "studio", "console", "demo", "__main__", "__init__"},

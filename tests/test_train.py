@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from facevae.config import preset
 from facevae.data.dataset import FaceDataset
 from facevae.errors import CheckpointError, ConfigError, TrainingError
-from facevae.run import LATENTS_FILE
+from facevae.generator import FaceGenerator
+from facevae.run import LATENTS_FILE, prior_latents
 from facevae.schedules import ema_decay, linear_warmup, trapezium, warmup_cosine
 from facevae.train import fit, train
 from tests.conftest import blob_faces, labelled, write_dataset
@@ -121,6 +122,25 @@ def test_the_adversary_freezes_the_encoder_and_moves_the_decoder(undisturbed: Pa
     on = [row["discriminator_loss"] > 0 for row in logged]
     assert on == [row["seen_images"] > SHORT["adversary_images"] for row in logged]
     assert (undisturbed / LATENTS_FILE).is_file()
+
+
+def test_the_bank_is_drawn_as_sampling_draws_with_a_half_of_every_other_request_open(
+    dataset: Path, steerable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = FaceGenerator.from_pretrained(steerable, device="cpu")
+    monkeypatch.setattr("facevae.run.fit_prior", lambda *_, **__: generator.prior)
+    monkeypatch.setattr("facevae.run.BANK_LATENTS", 2000)
+    _, config = preset("tiny", {**SHORT, "adversary_condition_on": ("age", "gender")})
+    bank = prior_latents(generator.model, FaceDataset(dataset, "train", 32), config, tmp_path)
+    assert bank["latents"].shape == (2000, generator.latent_dim)
+    ages, genders = bank["asked"][:, 1], bank["asked"][:, 4]  # 1 where known
+    assert ages[::2].all()
+    assert genders[::2].all()
+    for known in (ages[1::2], genders[1::2]):
+        assert float(known.mean()) == pytest.approx(0.5, abs=0.05)
+    assert float((ages * genders)[1::2].mean()) == pytest.approx(0.25, abs=0.05)
+    again = prior_latents(generator.model, FaceDataset(dataset, "train", 32), config, tmp_path)
+    assert torch.equal(again["latents"], bank["latents"])
 
 
 def test_start_from_takes_over_what_fits_and_refuses_what_does_not(

@@ -37,6 +37,9 @@ class ModelConfig:
     detail_width: int = 16
     """Channels of the decoder's block at full size. 0: a pixel-shuffle from half the size has the last word,
     which leaves cross-hatching. A multiple of 16."""
+    smoothing: float = 0.0
+    """Share of each pixel that the finished decoder gives to each neighbour in its row and column, 0 to 0.25.
+    Found after training, where samples came out sharper than photos (docs/recipe.md): leave it at 0."""
     schema: Schema = field(default_factory=Schema)
     """Attributes that encoder and decoder are conditioned on; empty for an unconditional VAE."""
 
@@ -50,6 +53,7 @@ class ModelConfig:
         _check(0 <= self.fine_blocks <= 16, "fine_blocks", self.fine_blocks, "0 to 16")
         _check(self.detail_width >= 0 and self.detail_width % 16 == 0, "detail_width", self.detail_width,
                "0 or a multiple of 16")  # fmt: skip
+        _check(0 <= self.smoothing <= 0.25, "smoothing", self.smoothing, "0 to 0.25")
 
     @property
     def stage_widths(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from facevae.config import ModelConfig
 from facevae.distributions import LOGVAR_RANGE, reparameterise
-from facevae.layers import ResidualBlock, Upsample, group_norm
+from facevae.layers import ResidualBlock, Upsample, group_norm, smoothed
 
 COARSEST_PX = 4
 
@@ -78,6 +78,7 @@ class Decoder(nn.Module):
         self.norm = group_norm(widths[-1])
         self.head = Upsample(widths[-1], 3)
         self.detail = _Detail(widths[-1], config.detail_width, style) if config.detail_width else None
+        self.smoothing = config.smoothing
 
     def forward(self, z: Tensor, attributes: Tensor | None = None) -> Tensor:
         if self.attribute_width:
@@ -94,7 +95,8 @@ class Decoder(nn.Module):
         face = self.head(F.silu(self.norm(h)))  # (B, 3, H, W)
         if self.detail is not None:
             face = face + self.detail(h, style)
-        return torch.tanh(face.float())
+        face = torch.tanh(face.float())
+        return smoothed(face, self.smoothing) if self.smoothing else face
 
 
 class _Detail(nn.Module):

@@ -33,10 +33,12 @@ from facevae.engine import lost_process, out_of_memory, wants_bf16
 from facevae.errors import CheckpointError, ConfigError, DataError, MissingExtraError, TrainingError
 from facevae.files import atomic_file, cache_folder, is_full, remove_leftovers
 from facevae.flow_fit import FitProgress, fit_flow, mirrored_rows
+from facevae.generator import FaceGenerator
 from facevae.model import FaceVAE
 from facevae.model_card import model_card
 from facevae.prior import GaussianMixturePrior, NormalPrior, Prior
 from facevae.run_page import write_run_page
+from facevae.smoothing import MATCHED_FACES, match_sharpness
 from facevae.train_state import TrainState
 from facevae.validation import posteriors, validate
 
@@ -179,6 +181,9 @@ def finish(
     encoded = None if config.prior == "normal" else posteriors(model, data, config.flip)
     prior = fit_prior(model, data, config, progress=ConsoleLine(console), encoded=encoded)
     reader = fit_reader(model, data, config, encoded)
+    if config.adversary_weight:
+        some = np.random.default_rng(config.seed).permutation(len(data))[:MATCHED_FACES]
+        match_sharpness(FaceGenerator(model, prior, run.name, "cpu"), data.read(some.tolist()), config.seed)
     result = validate(model, validation, config)
     for text in [*data.news(), *validation.news()]:
         console.print(text, highlight=False, markup=False, soft_wrap=True)

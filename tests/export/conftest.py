@@ -31,7 +31,8 @@ EXTRA: dict[str, Any] = {
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A conditional autoencoder of 32 px, a flow with other controls, an upscaler and a reader; untrained."""
     torch.manual_seed(0)
-    config = ModelConfig(size_px=32, latent_dim=24, width=64, style_width=32, schema=Schema((AGE, GENDER)))
+    own = Schema((AGE, GENDER))
+    config = ModelConfig(32, latent_dim=24, width=64, style_width=32, smoothing=0.05, schema=own)
     schema = Schema((AGE, EXPRESSION, SMILE))
     model, upscaler = randomised(FaceVAE(config)), randomised(Upscaler(channels=32, blocks=1))
     net = randomised(VelocityNet(24, schema.width, width=48, blocks=2))

@@ -165,7 +165,8 @@ def decoder_output(decoder: Decoder, latent: Symbol, attributes: Symbol | None) 
         )
         fine = silu(group_norm(decoder.detail.norm, fine, "detail_norm"))
         face = library.layers.Add()([face, conv(decoder.detail.out, fine, "detail_out")])
-    return library.layers.Activation("tanh", name="image")(face)
+    face = library.layers.Activation("tanh", name="face" if decoder.smoothing else "image")(face)
+    return smoothed(face, decoder.smoothing, "image") if decoder.smoothing else face
 
 
 def velocity_output(net: VelocityNet, x: Symbol, t: Symbol, attributes: Symbol | None) -> Symbol:
@@ -215,7 +216,7 @@ def bicubic(image: Symbol) -> Symbol:
     neighbours. Keras' own resizing takes another cubic on each backend.
     """
     made = keras().layers.Conv2D(12, 5, padding="valid", use_bias=False, trainable=False, name="bicubic")
-    out = made(_edges_repeated(image))
+    out = made(_edges_repeated(image, 2))
     # Offsets of -1/4 and +1/4 px, and the cubic of PyTorch (a = -0.75), over the neighbours -2..2.
     taps = np.array([[_cubic(k - offset) for k in range(-2, 3)] for offset in (-0.25, 0.25)])  # (2, 5)
     kernel = np.einsum("yi,xj,cd->ijcdyx", taps, taps, np.eye(3)).reshape(5, 5, 3, 12)
@@ -223,11 +224,20 @@ def bicubic(image: Symbol) -> Symbol:
     return pixel_shuffle(out, "bicubic_shuffle")
 
 
-def _edges_repeated(image: Symbol) -> Symbol:
-    """(B, H, W, C) to (B, H + 4, W + 4, C): the outermost pixels repeated twice on each side."""
+def smoothed(image: Symbol, share: float, name: str) -> Symbol:
+    """(B, H, W, 3) as `layers.smoothed` smooths it: one fixed convolution."""
+    made = keras().layers.Conv2D(3, 3, padding="valid", use_bias=False, trainable=False, name=name)
+    out = made(_edges_repeated(image, 1))
+    taps = np.array([share, 1 - 2 * share, share])
+    made.set_weights([np.einsum("i,j,cd->ijcd", taps, taps, np.eye(3)).astype(np.float32)])
+    return out
+
+
+def _edges_repeated(image: Symbol, times: int) -> Symbol:
+    """(B, H, W, C) to (B, H + 2 times, W + 2 times, C): the outermost pixels repeated on each side."""
     join = keras().layers.Concatenate
-    rows = join(axis=1)([image[:, :1], image[:, :1], image, image[:, -1:], image[:, -1:]])
-    return join(axis=2)([rows[:, :, :1], rows[:, :, :1], rows, rows[:, :, -1:], rows[:, :, -1:]])
+    rows = join(axis=1)([*[image[:, :1]] * times, image, *[image[:, -1:]] * times])
+    return join(axis=2)([*[rows[:, :, :1]] * times, rows, *[rows[:, :, -1:]] * times])
 
 
 def _cubic(distance: float) -> float:
