@@ -207,6 +207,13 @@ def test_an_augment_batch_has_pictures_and_labels(visitor: Visitor, tmp_path: Pa
     visitor.shoot("augment-1280")
 
 
+def test_an_augment_batch_needs_nothing_unfolded(visitor: Visitor) -> None:
+    visitor.open(tab="Augment")
+    visitor.slide("#fv-augment-count", 2)
+    visitor.page.locator("#fv-augment-do").click()
+    visitor.page.wait_for_selector("#fv-augment-preview img")
+
+
 def test_the_model_shows_its_card_and_named_directions(visitor: Visitor) -> None:
     visitor.open(tab="Model")
     visitor.page.wait_for_selector("#fv-model-atlas img")

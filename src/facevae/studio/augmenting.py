@@ -93,17 +93,18 @@ class AugmentTab:
     def made(
         self,
         count: float,
-        seed: str,
+        seed: str | None,
         truncation: float,
         check: bool,
         size_px: int,
         *wishes: Any,
         progress: gr.Progress = PROGRESS,
     ) -> list[Any]:
-        """[the ZIP, named after its seed; its first faces as HTML]."""
+        """[the ZIP, named after its seed; its first faces as HTML]. seed: None when never unfolded."""
         ranges, categories = self._asked(list(wishes))
+        written = (seed or "").strip()
         wish = BatchWish(
-            int(count), self.studio.seed(seed) if seed.strip() else fresh_seed(), ranges, categories,
+            int(count), self.studio.seed(written) if written else fresh_seed(), ranges, categories,
             float(truncation), bool(check), int(size_px),
         )  # fmt: skip
         batch = make_batch(

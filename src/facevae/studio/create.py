@@ -144,9 +144,9 @@ class CreateTab:
             gr.Info(self.words("undo_nothing"))
         return self.show(steps)
 
-    def described(self, text: str, seed: float, locked: bool, steps: Steps) -> list[Any]:
+    def described(self, text: str | None, seed: float, locked: bool, steps: Steps) -> list[Any]:
         """Words to controls: [what was understood, all that is shown]."""
-        if not text.strip():
+        if not text or not text.strip():
             raise self.studio.error("describe_empty")
         description = understand(text)
         if not description.request:
