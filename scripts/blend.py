@@ -2,10 +2,9 @@
 
     python scripts/blend.py BEFORE AFTER SHARE OUT [DATA]
 
-The decoder of OUT is (1 - SHARE) BEFORE + SHARE AFTER, weight by weight; prior and reader are BEFORE's, and
-all else AFTER's. With DATA it is then smoothed until its samples are as sharp as faces of that dataset.
-Refuses models with different encoders: their latents would mean different things. Source: Wang et al. 2018
-(ESRGAN), section 3.4.
+The decoder of OUT is (1 - SHARE) BEFORE + SHARE AFTER, weight by weight; all else is AFTER's. With DATA it is
+then smoothed until its samples are as sharp as faces of that dataset. Refuses models with different encoders:
+their latents would mean different things. Source: Wang et al. 2018 (ESRGAN), section 3.4.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ KEPT = ("train", "dataset", "measured", "prior_fit")
 
 
 def main(before: Path, after: Path, share: float, out: Path, data: Path | None = None) -> None:
-    first, prior, _ = load_model(before)
-    second, _, config = load_model(after)
+    first, _, _ = load_model(before)
+    second, prior, config = load_model(after)
     encoders = first.encoder.state_dict(), second.encoder.state_dict()
     if not all(torch.equal(value, encoders[1][name]) for name, value in encoders[0].items()):
         sys.exit(f"{before} and {after} have different encoders: blend two models of one run.")
@@ -38,7 +37,7 @@ def main(before: Path, after: Path, share: float, out: Path, data: Path | None =
         print(f"smoothing {match_sharpness(FaceGenerator(second, prior, 'blend', 'cpu'), faces)}")
     extra = {key: config[key] for key in KEPT if key in config} | {"blend": {"share": share}}
     card = (after / "README.md").read_text(encoding="utf-8")
-    save_model(out, second, prior, card, extra, upscaler=load_upscaler(after), reader=load_reader(before))
+    save_model(out, second, prior, card, extra, upscaler=load_upscaler(after), reader=load_reader(after))
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ class CreateTab:
 
     def described(self, text: str | None, seed: float, locked: bool, steps: Steps) -> list[Any]:
         """Words to controls: [what was understood, all that is shown]."""
-        if not text or not text.strip():
+        if not (text := (text or "").strip()):
             raise self.studio.error("describe_empty")
         description = understand(text)
         if not description.request:
