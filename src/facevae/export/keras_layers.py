@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from facevae.distributions import LOGVAR_RANGE
 from facevae.errors import require
-from facevae.flow import FREQUENCIES, Block, VelocityNet
+from facevae.flow import RATES, Block, VelocityNet
 from facevae.images import PIXEL_HIGH, PIXEL_LOW
 from facevae.layers import ResidualBlock, Upsample
 from facevae.model import COARSEST_PX, Decoder, Encoder
@@ -173,7 +173,7 @@ def velocity_output(net: VelocityNet, x: Symbol, t: Symbol, attributes: Symbol |
     """x (B, D), t (B,) and attributes (B, A) to the velocity (B, D)."""
     library = keras()
     layers = library.layers
-    rates = np.logspace(0, 2, FREQUENCIES, dtype=np.float32)[:, None]  # (F, 1)
+    rates = np.array(RATES, dtype=np.float32)[:, None]  # (F, 1)
     angles = dense(rates, None, library.ops.expand_dims(t, -1), "angles")
     hints = linear(net.time, layers.Concatenate()([library.ops.sin(angles), library.ops.cos(angles)]), "time")
     if net.attributes is not None and attributes is not None:
