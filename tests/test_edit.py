@@ -303,7 +303,7 @@ def test_edit_writes_its_pictures_and_what_it_read(
         json.loads(line) for line in (tmp_path / "out" / "edits.jsonl").read_text("utf-8").splitlines()
     ]
     assert "no face found" in wall["error"]
-    assert row["mechanism"] in ("flow", "direction")
+    assert row["mechanism"] == "search"
     assert row["asked"]["age"] != row["own"]["age"]
     sizes = {row["file"]: (100, 32), row["edited_file"]: (32, 32), row["pasted_file"]: (512, 512)}
     for name, size in sizes.items():
@@ -323,7 +323,7 @@ def test_edit_writes_its_pictures_and_what_it_read(
         ([], ConfigError, "nothing to change"),
         (["--gender", "mail"], ControlError, "Did you mean 'male'"),
         (["--age", "60", "--faces", "some"], ConfigError, "numbers such as 0,2"),
-        (["--age", "60", "--mechanism", "magic"], ConfigError, "flow, direction, cvae"),
+        (["--age", "60", "--mechanism", "magic"], ConfigError, "direction, flow, cvae"),
         (["--age", "60", "--detail", "2"], ConfigError, "between 0 and 1"),
         (["--age", "60", "--upscale"], CheckpointError, "has no upscaler"),
     ],

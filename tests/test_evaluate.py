@@ -163,6 +163,7 @@ def test_a_second_evaluation_gives_the_same_figures_from_the_cache(
         ("settings", "seed", 1),
         ("settings", "size_px", 64),
         ("settings", "crop", "aligned otherwise"),
+        ("settings", "probes", "pooled features"),
         ("settings", "extractor", {"name": "other", "sha256": "0", "input_px": 128}),
         ("data", "fingerprint", "another"),
     ],

@@ -92,6 +92,13 @@ class Lamp:
         return np.broadcast_to(levels[:, None, None, None], (len(latents), 8, 8, 3))
 
 
+class Blind:
+    """A judge that tells no two pictures apart."""
+
+    def places(self, photos: np.ndarray) -> torch.Tensor:
+        return torch.zeros(len(photos), 1)
+
+
 def test_a_direction_is_named_by_what_it_moves_and_by_how_much() -> None:
     lamp = Reading(
         "light", "brighter", "darker", "levels", 1.0, 50.0, lambda p, _: p[:, 0, 0, 0].astype(float)
@@ -101,9 +108,7 @@ def test_a_direction_is_named_by_what_it_moves_and_by_how_much() -> None:
     ways = principal_directions(covariance, 2)
     assert [round(way.share, 3) for way in ways] == [0.8, 0.2]
     base = np.zeros((6, 2), np.float32)
-    first, second = measure_effects(
-        Lamp(), ways, [still, lamp], base, lambda photos: torch.zeros(len(photos), 1)
-    )  # type: ignore[arg-type]
+    first, second = measure_effects(Lamp(), ways, [still, lamp], base, Blind())  # type: ignore[arg-type]
     assert name_of(first) == "brighter (+20 levels)"
     assert leakage_of(first) == 0
     assert name_of(second) == "nothing that is read here"

@@ -82,8 +82,8 @@ def save_model(
     """Write a trained model's directory: config.json, model.safetensors, prior.safetensors, README.md.
 
     half: store float16, half the size (for weights that are shipped); it is read back as float32.
-    upscaler, reader: written beside them as upscaler.safetensors and editing.safetensors (24 kB, never
-    halved); None for a model without one.
+    upscaler, reader: written beside them as upscaler.safetensors and editing.safetensors (0.1 MB, its
+    own precision); None for a model without one.
     """
     dtype = torch.float16 if half else torch.float32
     files = ["model", "prior"]

@@ -36,7 +36,7 @@ def edit(
         int, typer.Option("--refine", min=0, help="Steps that bring the latent closer first, such as 200.")
     ] = 0,
     mechanism: Annotated[
-        str, typer.Option("--mechanism", help="auto, flow, direction or cvae (docs/edit.md).")
+        str, typer.Option("--mechanism", help="auto, quick, search, direction, flow or cvae (docs/edit.md).")
     ] = "auto",
     guidance: Annotated[
         float | None, typer.Option("--guidance", help="Of the mechanism flow: more changes more.")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from facevae.attributes import CONTROLS, Attribute, Schema, Value
 from facevae.metrics.probes import labels_of
+
+if TYPE_CHECKING:
+    from facevae.face_reader import FaceReader
 
 LEAST_LABELLED = 50
 """Labelled faces below which an attribute gets no reading."""
@@ -37,61 +40,14 @@ def freed(changed: Collection[str]) -> set[str]:
     return {other for name in changed for other in RELATED.get(name, ())} - set(changed)
 
 
-class LatentReader:
-    """values = W z + b: numbers in the attribute's unit, log-odds for categories.
+class LinearReader:
+    """values = W f + b: numbers in the attribute's unit, log-odds for categories.
 
-    weights W: (K, D), one row per reading. bias b: (K,). spread: (K, D), W C with C the covariance of the
-    latents. A step s changes the readings by W s. Of all steps with a wanted change of some readings, the
-    shortest in the latents' own metric, s^T C^-1 s, is C W^T (W C W^T)^-1 (change) with W of those readings
-    (Lagrange). Faces differ from each other by such steps; one along W itself leads away from them.
+    weights W: (K, F), one row per reading. bias b: (K,). What the columns f are is for the readers to say.
     """
 
-    def __init__(self, weights: Tensor, bias: Tensor, spread: Tensor, readings: Sequence[Reading]) -> None:
-        self.weights, self.bias, self.spread, self.readings = weights, bias, spread, tuple(readings)
-
-    @classmethod
-    def fit(
-        cls,
-        latents: Tensor,
-        rows: Sequence[Mapping[str, Value]],
-        attributes: Sequence[Attribute] = CONTROLS,
-    ) -> LatentReader | None:
-        """The reader of what the rows label, None where they label nothing well enough.
-
-        latents: (N, D), posterior means; rows: their N faces' attributes, missing ones left out of that
-        attribute's fit. Numbers by ridge regression; a category by the same on membership, its score turned
-        into log-odds as if both sides were Gaussian with one variance and equally frequent, which is Fisher's
-        discriminant (Hastie et al. 2009, section 4.3). Closed form, in float64. Deterministic.
-        """
-        z = latents.double().cpu()
-        fits: list[tuple[Tensor, Tensor]] = []
-        readings: list[Reading] = []
-        for attribute in attributes:
-            labels = torch.from_numpy(labels_of(rows, attribute))  # (N,), NaN where missing
-            known = ~labels.isnan()
-            y = labels[known]
-            if len(y) < LEAST_LABELLED or bool((y == y[0]).all()):
-                continue
-            if not attribute.categories:
-                fits.append(_ridge(z[known], y))
-                readings.append(Reading(attribute.name, None, float(y.mean())))
-                continue
-            for index, category in enumerate(attribute.categories):
-                member = y == index
-                if LEAST_PER_CATEGORY <= int(member.sum()) <= len(y) - LEAST_PER_CATEGORY:
-                    weights, bias, typical = _log_odds(z[known], member)
-                    fits.append((weights, bias))
-                    readings.append(Reading(attribute.name, category, typical))
-        if not fits:
-            return None
-        weights = torch.stack([one for one, _ in fits])  # (K, D)
-        bias = torch.stack([one for _, one in fits])  # (K,)
-        spread = weights @ torch.cov(z.T)
-        return cls(weights.float(), bias.float(), spread.float(), readings)
-
-    @property
-    def latent_dim(self) -> int:
-        return self.weights.shape[1]
+    def __init__(self, weights: Tensor, bias: Tensor, readings: Sequence[Reading]) -> None:
+        self.weights, self.bias, self.readings = weights, bias, tuple(readings)
 
     @property
     def schema(self) -> Schema:
@@ -105,9 +61,64 @@ class LatentReader:
             )
         )
 
-    def values(self, z: Tensor) -> Tensor:
-        """(N, D) latents to (N, K) readings, unbounded."""
-        return z @ self.weights.T + self.bias
+    def values(self, columns: Tensor) -> Tensor:
+        """(N, F) to (N, K) readings, unbounded."""
+        return columns @ self.weights.T + self.bias
+
+    def rows_of(self, name: str) -> list[int]:
+        """The rows of W that read this attribute."""
+        return [row for row, reading in enumerate(self.readings) if reading.name == name]
+
+    def row_of(self, name: str, category: Value = None) -> int:
+        """The row of a number or category. Raises KeyError when there is none."""
+        for row, reading in enumerate(self.readings):
+            if (reading.name, reading.category) == (name, category):
+                return row
+        raise KeyError(name if category is None else f"{name} {category}")
+
+    def held_with(self, changed: Collection[str]) -> list[int]:
+        """The rows that are to stay when these attributes change: all but theirs and what goes along."""
+        free = set(changed) | freed(changed)
+        return [row for row, reading in enumerate(self.readings) if reading.name not in free]
+
+
+class LatentReader(LinearReader):
+    """Reads off latents z (D,), and knows the shortest steps between readings.
+
+    spread: (K, D), W C with C the covariance of the latents. A step s changes the readings by W s. Of all
+    steps with a wanted change of some readings, the shortest in the latents' own metric, s^T C^-1 s, is
+    C W^T (W C W^T)^-1 (change) with W of those readings (Lagrange). Faces differ from each other by such
+    steps; one along W itself leads away from them.
+    """
+
+    face: FaceReader | None = None
+    """What reads the same attributes off the faces that the model draws, where it has been fitted."""
+
+    def __init__(self, weights: Tensor, bias: Tensor, spread: Tensor, readings: Sequence[Reading]) -> None:
+        super().__init__(weights, bias, readings)
+        self.spread = spread
+
+    @classmethod
+    def fit(
+        cls,
+        latents: Tensor,
+        rows: Sequence[Mapping[str, Value]],
+        attributes: Sequence[Attribute] = CONTROLS,
+    ) -> LatentReader | None:
+        """The reader of what the rows label, None where they label nothing well enough.
+
+        latents: (N, D), posterior means; rows: their N faces' attributes. Fitted as `fit_readings` says.
+        """
+        fitted = fit_readings(latents, rows, attributes)
+        if fitted is None:
+            return None
+        weights, bias, readings = fitted
+        spread = weights @ torch.cov(latents.double().cpu().T)
+        return cls(weights.float(), bias.float(), spread.float(), readings)
+
+    @property
+    def latent_dim(self) -> int:
+        return self.weights.shape[1]
 
     def read(self, z: Tensor) -> list[dict[str, Value]]:
         """The attributes of (N, D) latents: numbers within their bounds, the category of the highest odds."""
@@ -120,17 +131,6 @@ class LatentReader:
                 category = self.readings[columns[index]].category
                 row[attribute.name] = category or min(max(number, attribute.low), attribute.high)
         return rows
-
-    def rows_of(self, name: str) -> list[int]:
-        """The rows of W that read this attribute."""
-        return [row for row, reading in enumerate(self.readings) if reading.name == name]
-
-    def row_of(self, name: str, category: Value = None) -> int:
-        """The row of a number or category. Raises KeyError when there is none."""
-        for row, reading in enumerate(self.readings):
-            if (reading.name, reading.category) == (name, category):
-                return row
-        raise KeyError(name if category is None else f"{name} {category}")
 
     def step(self, change: Tensor, rows: Sequence[int]) -> Tensor:
         """(N, D): the shortest steps that change the readings `rows` by (N, len(rows)), and no other of them.
@@ -145,11 +145,6 @@ class LatentReader:
         inverse = torch.linalg.pinv(gram / scale[:, None] / scale, rtol=1e-6, hermitian=True)
         step: Tensor = (change.double() / scale) @ inverse / scale @ spread
         return step.float()
-
-    def held_with(self, changed: Collection[str]) -> list[int]:
-        """The rows that are to stay when these attributes change: all but theirs and what goes along."""
-        free = set(changed) | freed(changed)
-        return [row for row, reading in enumerate(self.readings) if reading.name not in free]
 
     def directions(self) -> dict[tuple[str, str | None], Tensor]:
         """(D,) for each number and category: the step that raises its reading by 1 (year, log-odds ...).
@@ -166,11 +161,15 @@ class LatentReader:
         return found
 
     def tensors(self) -> dict[str, Tensor]:
-        return {"weights": self.weights, "bias": self.bias, "spread": self.spread}
+        own = {"weights": self.weights, "bias": self.bias, "spread": self.spread}
+        return own | (self.face.tensors() if self.face else {})
 
     def settings(self) -> dict[str, Any]:
         """What `tensors` cannot say, as JSON."""
-        return {"readings": [reading._asdict() for reading in self.readings]}
+        return {
+            "readings": [reading._asdict() for reading in self.readings],
+            **({"face_readings": [reading._asdict() for reading in self.face.readings]} if self.face else {}),
+        }
 
     @classmethod
     def from_saved(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> LatentReader:
@@ -182,27 +181,78 @@ class LatentReader:
             raise RuntimeError("it reads categories that no attribute has")
         if weights.shape != spread.shape or not len(readings) == len(weights) == len(bias):
             raise RuntimeError(f"{len(readings)} readings do not fit weights of shape {tuple(weights.shape)}")
-        return cls(weights, bias, spread, readings)
+        reader = cls(weights, bias, spread, readings)
+        if "face_readings" in settings:
+            from facevae.face_reader import FaceReader
+
+            reader.face = FaceReader.from_saved(tensors, settings)
+        return reader
 
 
-def _ridge(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """(D,) weights and scalar bias of the ridge regression of y (N,) on z (N, D), float64."""
-    centre, scale = z.mean(dim=0), z.std(dim=0).clamp(min=1e-6)
-    x = (z - centre) / scale
-    gram = x.T @ x + PENALTY * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
-    weights = torch.linalg.solve(gram, x.T @ (y - y.mean())) / scale
-    return weights, y.mean() - centre @ weights
+def fit_readings(
+    columns: Tensor,
+    rows: Sequence[Mapping[str, Value]],
+    attributes: Sequence[Attribute] = CONTROLS,
+    penalty: float = PENALTY,
+) -> tuple[Tensor, Tensor, list[Reading]] | None:
+    """W (K, F) and b (K,), float64, of what the rows label, and what each row reads; None for nothing.
+
+    columns: (N, F); rows: their N faces' attributes, missing ones left out of that attribute's fit. Numbers
+    by ridge regression; a category by the same on membership, its score turned into log-odds as if both sides
+    were Gaussian with one variance and equally frequent, which is Fisher's discriminant (Hastie et al. 2009,
+    section 4.3). penalty: see PENALTY. Closed form, in float64. Deterministic.
+    """
+    fits: list[tuple[Tensor, Tensor, Reading]] = []
+    for attribute in attributes:
+        labels = torch.from_numpy(labels_of(rows, attribute))  # (N,), NaN where missing
+        known = ~labels.isnan()
+        y = labels[known]
+        if len(y) >= LEAST_LABELLED and not bool((y == y[0]).all()):
+            fits += _fit_attribute(columns.cpu()[known].double(), y, attribute, penalty)
+    if not fits:
+        return None
+    weights, biases, readings = zip(*fits, strict=True)
+    return torch.stack(weights), torch.stack(biases), list(readings)
 
 
-def _log_odds(z: Tensor, member: Tensor) -> tuple[Tensor, Tensor, float]:
-    """(D,) weights and bias of the log-odds of membership (N,) bool, and the members' mean log-odds."""
-    weights, bias = _ridge(z, member.double())
-    score = z @ weights + bias  # (N,)
+def _fit_attribute(
+    f: Tensor, y: Tensor, attribute: Attribute, penalty: float
+) -> list[tuple[Tensor, Tensor, Reading]]:
+    """(F,) weights, bias and Reading of a number, or of each category that is frequent enough."""
+    if not attribute.categories:
+        weights, bias = _ridge(f, y[:, None], penalty)
+        return [(weights[0], bias[0], Reading(attribute.name, None, float(y.mean())))]
+    found = [(category, y == index) for index, category in enumerate(attribute.categories)]
+    most = len(y) - LEAST_PER_CATEGORY
+    members = {name: member for name, member in found if LEAST_PER_CATEGORY <= int(member.sum()) <= most}
+    if not members:
+        return []
+    weights, biases = _ridge(f, torch.stack(list(members.values()), dim=1).double(), penalty)  # (M, F)
+    fits = []
+    for (category, member), row, bias in zip(members.items(), weights, biases, strict=True):
+        slope, middle, typical = _log_odds(f @ row + bias, member)
+        fits.append((slope * row, slope * (bias - middle), Reading(attribute.name, category, typical)))
+    return fits
+
+
+def _ridge(f: Tensor, y: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
+    """(T, F) weights and (T,) biases of the ridge regression of y (N, T) on f (N, F), float64."""
+    centre, scale = f.mean(dim=0), f.std(dim=0).clamp(min=1e-6)
+    x = (f - centre) / scale
+    gram = x.T @ x
+    gram.diagonal().add_(penalty * len(x))
+    weights = torch.linalg.solve(gram, x.T @ (y - y.mean(dim=0))).T / scale  # (T, F)
+    return weights, y.mean(dim=0) - weights @ centre
+
+
+def _log_odds(score: Tensor, member: Tensor) -> tuple[Tensor, Tensor, float]:
+    """Slope and middle of a score (N,): log-odds of membership (N,) bool are slope (score - middle). And the
+    members' mean log-odds."""
     inside, outside = score[member], score[~member]
     variance = torch.cat([inside - inside.mean(), outside - outside.mean()]).square().mean()
     slope = (inside.mean() - outside.mean()) / variance.clamp(min=1e-9)
     middle = (inside.mean() + outside.mean()) / 2
-    return slope * weights, slope * (bias - middle), float(slope * (inside.mean() - middle))
+    return slope, middle, float(slope * (inside.mean() - middle))
 
 
 def _known_part(attribute: Attribute, readings: Sequence[Reading]) -> Attribute:

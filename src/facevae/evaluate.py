@@ -135,7 +135,7 @@ def measure(
     report["control"] |= guidance_figures(
         generator, real, extractor, judged.features, seed, progress, guidance
     )
-    report["balance"] = balance_figures(judged.features, probes, real)
+    report["balance"] = balance_figures(judged.places, probes, real)
     known = encode_split(generator, data, "train", LABELLED_FACES, progress)
     report["disentanglement"] = disentanglement_figures(known.mean, real.train_rows[:LABELLED_FACES])
     psnr = psnr_db(to_tensor(real.validation), to_tensor(codes.reconstructions)).numpy()

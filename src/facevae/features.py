@@ -90,11 +90,16 @@ class FrozenFeatures(nn.Module):
 
     def pooled(self, x: Tensor) -> Tensor:
         """(B, 1280) means over places of the last activations, before the classifier; needs `whole`."""
-        h = self.stem(x)
-        for block in self.blocks:
+        return self.pooled_and_places(x)[0]
+
+    def pooled_and_places(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`pooled`, and the activations at the last tap, (B, C, H, W)."""
+        h = places = self.stem(x)
+        for index, block in enumerate(self.blocks):
             h = block(h)
-        out: Tensor = self.head(h).mean(dim=(2, 3))
-        return out
+            if index == max(self.net.taps):
+                places = h
+        return self.head(h).mean(dim=(2, 3)), places
 
 
 class _Block(nn.Module):

@@ -31,6 +31,7 @@ from facevae.distributions import reparameterise
 from facevae.editing import LatentReader
 from facevae.engine import lost_process, out_of_memory, wants_bf16
 from facevae.errors import CheckpointError, ConfigError, DataError, MissingExtraError, TrainingError
+from facevae.face_reader import fit_face_reader
 from facevae.files import atomic_file, cache_folder, is_full, remove_leftovers
 from facevae.flow_fit import FitProgress, fit_flow, mirrored_rows
 from facevae.generator import FaceGenerator
@@ -180,10 +181,10 @@ def finish(
     )
     encoded = None if config.prior == "normal" else posteriors(model, data, config.flip)
     prior = fit_prior(model, data, config, progress=ConsoleLine(console), encoded=encoded)
-    reader = fit_reader(model, data, config, encoded)
     if config.adversary_weight:
         some = np.random.default_rng(config.seed).permutation(len(data))[:MATCHED_FACES]
         match_sharpness(FaceGenerator(model, prior, run.name, "cpu"), data.read(some.tolist()), config.seed)
+    reader = fit_reader(model, data, config, encoded)
     result = validate(model, validation, config)
     for text in [*data.news(), *validation.news()]:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -254,7 +255,10 @@ def fit_reader(
     if encoded is None or model.config.schema.width:
         encoded = posteriors(model, data, config.flip, told=False)
     mean, _ = encoded
-    return LatentReader.fit(mean, [*rows, *mirrored_rows(rows)] if config.flip else rows)
+    reader = LatentReader.fit(mean, [*rows, *mirrored_rows(rows)] if config.flip else rows)
+    if reader is not None and not model.config.schema.width:
+        reader.face = fit_face_reader(model, mean[: len(rows)], rows)
+    return reader
 
 
 def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: Path) -> dict[str, Tensor]:

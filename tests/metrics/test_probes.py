@@ -125,3 +125,23 @@ def test_rare_categories_are_not_learnt() -> None:
 def test_probes_repeat_for_a_seed() -> None:
     first, second = (fit_probes(TRAIN, TRAIN_ROWS, TEST, TEST_ROWS, (AGE,), seed=4) for _ in range(2))
     assert np.array_equal(first["age"].predict(TEST), second["age"].predict(TEST))
+
+
+def test_what_sits_in_one_place_is_read_though_the_mean_over_places_hides_it() -> None:
+    channels, side = 8, 8
+    rng = np.random.default_rng(3)
+    gender, shade = rng.integers(0, 2, 1000), rng.normal(0, 5, (1000, channels, 1, 1))
+    activations = rng.normal(0, 0.5, (1000, channels, side, side)) + shade
+    activations[:, 0, 2, 3] += gender
+    activations[:, 0, 5, 4] -= gender
+    rows: Rows = [{"gender": GENDER.categories[g]} for g in gender]
+    places = torch.from_numpy(activations).flatten(1).half()
+    pooled = torch.from_numpy(activations.mean(axis=(2, 3))).float()
+    seen, averaged = (
+        fit_probes(x[:800], rows[:800], x[800:], rows[800:], (GENDER,))["gender"] for x in (places, pooled)
+    )
+    assert isinstance(seen, CategoryProbe)
+    assert isinstance(averaged, CategoryProbe)
+    assert seen.balanced_accuracy > 0.8
+    assert averaged.balanced_accuracy < 0.6
+    assert (seen.predict(places[800:]) == gender[800:]).mean() == pytest.approx(seen.accuracy)

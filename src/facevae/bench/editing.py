@@ -15,14 +15,23 @@ from torch import Tensor
 
 from facevae.attributes import AGE, GENDER, SMILE
 from facevae.bench.editing_references import reference_figures
-from facevae.edit import Change, Way, apply_changes, edit_latents, editable, keep_detail, read_attributes
+from facevae.edit import (
+    WAYS,
+    Change,
+    Way,
+    apply_changes,
+    edit_latents,
+    editable,
+    keep_detail,
+    read_attributes,
+)
 from facevae.edit.mechanisms import decoder_controls, require_reader
 from facevae.errors import ConfigError
 from facevae.evaluation.labels import real_probes
 from facevae.evaluation.real import RealFaces, Rows, StageProgress, load_real_faces, silent
 from facevae.generator import Controls, FaceGenerator, Latents
 from facevae.images import Photos
-from facevae.metrics.extractor import FeatureExtractor, identity_cosine
+from facevae.metrics.extractor import FeatureExtractor, Seen, identity_cosine
 from facevae.metrics.probes import NumberProbe, Probe, labels_of
 from facevae.run import prepared
 
@@ -42,21 +51,16 @@ class Setting:
 
 
 SETTINGS = (
+    Setting("search", WAYS["search"]),
+    Setting("search, detail 1", WAYS["search"], 1.0),
     Setting("direction", Way("direction")),
     Setting("direction, strength 1.5", Way("direction", 1.5)),
     Setting("direction, strength 2", Way("direction", 2.0)),
-    Setting("direction, strength 3", Way("direction", 3.0)),
     Setting("flow, plain inversion", Way("flow", difference=False, corrected="no")),
     Setting("flow, guidance 2", Way("flow", guidance=2.0, corrected="no")),
-    Setting("flow, guidance 3", Way("flow", guidance=3.0, corrected="no")),
-    Setting("flow, guidance 4 from t = 0.3", Way("flow", guidance=4.0, start=0.3, corrected="no")),
-    Setting("flow, guidance 3, others corrected", Way("flow", guidance=3.0, corrected="others")),
-    Setting("flow, guidance 2, others corrected, strength 2", Way("flow", 2.0, 2.0, corrected="others")),
-    Setting("flow, guidance 1, all corrected", Way("flow")),
     Setting("flow, guidance 2, all corrected", Way("flow", guidance=2.0)),
     Setting("flow, guidance 2, all corrected, strength 1.5", Way("flow", 1.5, 2.0)),
     Setting("cvae", Way("cvae")),
-    Setting("direction, strength 1.5, detail 0.5", Way("direction", 1.5), 0.5),
     Setting("direction, strength 1.5, detail 1", Way("direction", 1.5), 1.0),
 )
 
@@ -82,8 +86,10 @@ class Bench:
     latents: Latents  # (N, D)
     own: list[Controls]
     reconstructions: Photos  # (N, H, W, 3)
-    features: dict[float, Tensor] = field(default_factory=dict)
-    """(N, F) of the unedited faces, by the share of detail kept: 0 the reconstructions', 1 the photos'."""
+    seen: dict[float, Seen] = field(default_factory=dict)
+    """The unedited faces, by the share of detail kept: 0 the reconstructions', 1 the photos'."""
+    decoded: dict[tuple[Way, str], Photos] = field(default_factory=dict)
+    """Edits by way and task, which settings share that differ in detail alone."""
 
     @classmethod
     def of(
@@ -101,12 +107,12 @@ class Bench:
             [real.validation_rows[face] for face in chosen], latents, own, generator.decode(latents, told),
         )  # fmt: skip
 
-    def unedited(self, detail: float) -> Tensor:
-        """(N, F) features of the faces before an edit that keeps so much of the photos' detail."""
-        if detail not in self.features:
+    def unedited(self, detail: float) -> Seen:
+        """The faces before an edit that keeps so much of the photos' detail."""
+        if detail not in self.seen:
             plain = _detailed(self.photos, self.reconstructions, self.reconstructions, detail)
-            self.features[detail] = self.extractor(plain)
-        return self.features[detail]
+            self.seen[detail] = self.extractor.look(plain)
+        return self.seen[detail]
 
     def cosine(self, a: Tensor, b: Tensor) -> float:
         return float(identity_cosine(a, b, self.centre).mean())
@@ -165,15 +171,21 @@ def setting_row(bench: Bench, setting: Setting) -> dict[str, Any]:
     for task in tasks(bench.own, schema.names):
         own = [bench.own[face] for face in task.faces]
         asked = [apply_changes(schema, row, [task.change])[0] for row in own]
-        features = bench.extractor(edited_faces(bench, setting, task.faces, own, asked))
-        name, before = task.change.name, base[task.faces]
-        shares[task.name] = _share_read(bench.probes.get(name), before, features, own, asked)
-        to_plain.append(bench.cosine(features, bench.unedited(0.0)[task.faces]))
-        to_photo.append(bench.cosine(features, photos[task.faces]))
+        key = setting.way, task.name
+        if key not in bench.decoded:
+            bench.decoded[key] = decoded_edits(bench, setting.way, task.faces, own, asked)
+        before_and_after = bench.reconstructions[task.faces], bench.decoded[key]
+        features, places = bench.extractor.look(
+            _detailed(bench.photos[task.faces], *before_and_after, setting.detail)
+        )
+        name, before = task.change.name, base.places[task.faces]
+        shares[task.name] = _share_read(bench.probes.get(name), before, places, own, asked)
+        to_plain.append(bench.cosine(features, bench.unedited(0.0).pooled[task.faces]))
+        to_photo.append(bench.cosine(features, photos.pooled[task.faces]))
         if name == AGE.name and (probe := bench.probes.get(GENDER.name)):
-            kept.append(float((probe.predict(features) == probe.predict(before)).mean()))
+            kept.append(float((probe.predict(places) == probe.predict(before)).mean()))
         if name == SMILE.name and (probe := bench.probes.get(AGE.name)):
-            moved.append(float(np.abs(probe.predict(features) - probe.predict(before)).mean()))
+            moved.append(float(np.abs(probe.predict(places) - probe.predict(before)).mean()))
     return {
         "label": setting.label, "shares": shares, "gender_kept": _mean(kept), "age_moved": _mean(moved),
         "cosine": _mean(to_plain), "cosine_photo": _mean(to_photo), "seconds": _seconds(bench, setting),
@@ -188,10 +200,20 @@ def edited_faces(
     asked: Sequence[Controls],
 ) -> Photos:
     """The faces at these positions, edited; (n, H, W, 3) uint8."""
-    moved = edit_latents(bench.generator, bench.latents[faces], own, asked, setting.way)
-    told = decoder_controls(bench.generator, own, asked, setting.way.mechanism)
-    decoded = bench.generator.decode(moved, told)
+    decoded = decoded_edits(bench, setting.way, faces, own, asked)
     return _detailed(bench.photos[faces], bench.reconstructions[faces], decoded, setting.detail)
+
+
+def decoded_edits(
+    bench: Bench,
+    way: Way,
+    faces: NDArray[np.int64],
+    own: Sequence[Controls],
+    asked: Sequence[Controls],
+) -> Photos:
+    """The same as the model draws them, without detail of the photos."""
+    moved = edit_latents(bench.generator, bench.latents[faces], own, asked, way)
+    return bench.generator.decode(moved, decoder_controls(bench.generator, own, asked, way.mechanism))
 
 
 def _share_read(

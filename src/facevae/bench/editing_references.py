@@ -11,6 +11,7 @@ from torch import Tensor
 from facevae.edit.mechanisms import require_reader
 from facevae.evaluation.real import RealFaces, Rows
 from facevae.images import Photos
+from facevae.metrics.extractor import Seen
 from facevae.metrics.probes import CategoryProbe, NumberProbe, labels_of
 
 if TYPE_CHECKING:
@@ -30,28 +31,29 @@ def reference_figures(bench: Bench, real: RealFaces, seed: int) -> dict[str, Any
     """
     generator, plain = bench.generator, bench.unedited(0.0)
 
-    def again(photos: Photos) -> Tensor:
-        return bench.extractor(generator.decode(generator.encode(photos)))
+    def again(photos: Photos) -> Seen:
+        return bench.extractor.look(generator.decode(generator.encode(photos)))
 
     jittered = again(_jittered(bench.photos, seed))
+    mirrored = again(np.ascontiguousarray(bench.photos[:, :, ::-1]))
     noise: dict[str, float] = {}
     for name, probe in bench.probes.items():
-        first, second = probe.predict(plain), probe.predict(jittered)
+        first, second = probe.predict(plain.places), probe.predict(jittered.places)
         agree = (first == second) if isinstance(probe, CategoryProbe) else np.abs(first - second)
         noise[name] = float(agree.mean())
     slopes = {
         name: {
-            "photos": _slope(probe, real.validation_features, real.validation_rows),
-            "reconstructions": _slope(probe, plain, bench.rows),
+            "photos": _slope(probe, real.validation_places, real.validation_rows),
+            "reconstructions": _slope(probe, plain.places, bench.rows),
         }
         for name, probe in bench.probes.items()
         if isinstance(probe, NumberProbe)
     }
     cosines = {
-        "different people": bench.cosine(plain, plain.roll(1, dims=0)),
-        "mirrored": bench.cosine(plain, again(np.ascontiguousarray(bench.photos[:, :, ::-1]))),
-        "shifted copy": bench.cosine(plain, jittered),
-        "photo": bench.cosine(plain, bench.unedited(1.0)),
+        "different people": bench.cosine(plain.pooled, plain.pooled.roll(1, dims=0)),
+        "mirrored": bench.cosine(plain.pooled, mirrored.pooled),
+        "shifted copy": bench.cosine(plain.pooled, jittered.pooled),
+        "photo": bench.cosine(plain.pooled, bench.unedited(1.0).pooled),
     }
     return {"cosines": cosines, "noise": noise, "slopes": slopes, "reader": _reader_errors(bench)}
 

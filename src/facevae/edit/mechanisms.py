@@ -1,4 +1,4 @@
-"""Latents with other attributes: by the conditional flow, a straight step, or the decoder's own controls."""
+"""Latents with other attributes: by a search, a straight step, the flow, or the decoder's own controls."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from facevae.attributes import Attribute, Schema, is_missing
-from facevae.editing import LatentReader, freed
+from facevae.edit.search import eyes, face_values, search_step
+from facevae.editing import LatentReader, LinearReader, freed
 from facevae.errors import CheckpointError, ConfigError, ControlError, DataError, did_you_mean
 from facevae.flow import FlowPrior
 from facevae.generator import Controls, FaceGenerator, Latents
 
-Mechanism = Literal["flow", "direction", "cvae"]
+Mechanism = Literal["search", "direction", "flow", "cvae"]
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,21 @@ class Way:
     they were ('others'), and of what was to where it should be ('all')."""
 
 
-AUTO: tuple[Mechanism, ...] = ("direction", "flow", "cvae")
+AUTO: tuple[Mechanism, ...] = ("search", "direction", "flow", "cvae")
 """What 'auto' means: the first of these that knows all that is asked; from the table in docs/edit.md."""
 
+QUICK = AUTO[1:]
+"""What 'quick' means, the same without the search: an edit in some 20 ms."""
+
 WAYS: dict[Mechanism, Way] = {
-    "flow": Way("flow", guidance=2.0), "direction": Way("direction", 1.5), "cvae": Way("cvae"),
+    "search": Way("search", 1.04), "direction": Way("direction", 1.5), "flow": Way("flow", guidance=2.0),
+    "cvae": Way("cvae"),
 }  # fmt: skip
 """Each mechanism as it is used unless asked otherwise; from the same table."""
+
+NAMES = ("auto", "quick", *WAYS)
+SEARCHED = 32
+"""Faces that are searched for at a time."""
 
 
 def read_attributes(generator: FaceGenerator, latents: Latents) -> list[Controls]:
@@ -68,24 +77,26 @@ def require_reader(generator: FaceGenerator) -> LatentReader:
 
 
 def editable(generator: FaceGenerator, mechanism: str | Way = "auto") -> Schema:
-    """The attributes that a mechanism of this model can change; for 'auto' those of all of them.
+    """The attributes that a mechanism of this model can change; for 'auto' and 'quick' those of all of them.
 
     Raises ConfigError for an unknown mechanism.
     """
     if isinstance(mechanism, Way):
         mechanism = mechanism.mechanism
-    if mechanism not in ("auto", *WAYS):
+    if mechanism not in NAMES:
         raise ConfigError(
-            f"there is no mechanism '{mechanism}'. There are: auto, {', '.join(WAYS)}."
-            f"{did_you_mean(mechanism, ('auto', *WAYS))}"
+            f"there is no mechanism '{mechanism}'. There are: {', '.join(NAMES)}."
+            f"{did_you_mean(mechanism, NAMES)}"
         )
+    face_reader = generator.reader and generator.reader.face
     known = {
+        "search": face_reader.schema if face_reader and eyes(generator.device) else Schema(),
         "flow": generator.prior.schema if isinstance(generator.prior, FlowPrior) else Schema(),
         "direction": generator.reader.schema if generator.reader else Schema(),
         "cvae": generator.model.config.schema,
     }
     found: dict[str, Attribute] = {}
-    for name in AUTO if mechanism == "auto" else (mechanism,):
+    for name in _candidates(mechanism):
         for attribute in known[name].attributes:
             before = found.get(attribute.name, attribute)
             categories = tuple(dict.fromkeys((*before.categories, *attribute.categories)))
@@ -105,15 +116,15 @@ def find_way(
     named, can change them all, and ConfigError for an unknown one or for guidance of another than the flow.
     """
     changes = {(one, "") if isinstance(one, str) else one for one in wanted}
-    if guidance is not None and mechanism == "auto":
+    if guidance is not None and mechanism in ("auto", "quick"):
         mechanism = "flow"
     can = editable(generator, mechanism)
     if isinstance(mechanism, Way):
         way = mechanism
     else:
-        candidates = AUTO if mechanism == "auto" else (mechanism,)
+        candidates = _candidates(mechanism)
         knowing = [one for one in candidates if _knows(editable(generator, one), changes)]
-        way = WAYS[(knowing or candidates)[0]]  # type: ignore[index]
+        way = WAYS[(knowing or candidates)[0]]
     if not _knows(editable(generator, way), changes):
         asked = ", ".join(f"{name}={category}" if category else name for name, category in sorted(changes))
         raise ControlError(
@@ -159,6 +170,11 @@ def edit_latents(
     return edited.numpy()
 
 
+def _candidates(mechanism: str) -> tuple[Mechanism, ...]:
+    named: dict[str, tuple[Mechanism, ...]] = {"auto": AUTO, "quick": QUICK}
+    return named.get(mechanism) or (mechanism,)  # type: ignore[return-value]
+
+
 def decoder_controls(
     generator: FaceGenerator, own: Sequence[Controls], asked: Sequence[Controls], mechanism: str
 ) -> list[Controls]:
@@ -180,6 +196,8 @@ def _step(
     way: Way,
 ) -> Tensor:
     """(N, D) to add to z (N, D), whose rows ask for the same attributes, from and to the same categories."""
+    if way.mechanism == "search":
+        return _search_step(generator, z, own, asked, names, way)
     step = torch.zeros_like(z)
     if way.mechanism == "flow":
         assert isinstance(generator.prior, FlowPrior)  # find_way has seen its controls
@@ -192,7 +210,7 @@ def _step(
     changes: list[Tensor] = []
     moved = step @ reader.weights.T  # (N, K)
     if way.mechanism == "direction" or way.corrected == "all":
-        targets, changes = _wanted(reader, z, own, asked, names, way.strength)
+        targets, changes = _wanted(reader, reader.values(z), own, asked, names, way.strength)
     else:
         step, moved = way.strength * step, way.strength * moved
     wanted = torch.stack([*changes, *(torch.zeros(len(z)) for _ in rows)], dim=1)  # (N, k)
@@ -201,19 +219,20 @@ def _step(
 
 
 def _wanted(
-    reader: LatentReader,
-    z: Tensor,
+    reader: LinearReader,
+    values: Tensor,
     own: Sequence[Controls],
     asked: Sequence[Controls],
     names: set[str],
     strength: float,
 ) -> tuple[list[int], list[Tensor]]:
-    """The reader's rows that are to change, and by how much, (N,) each.
+    """The reader's rows that are to change, and by how much, (N,) each; values: (N, K), as it reads them now.
 
     A category is brought to the log-odds that faces of it have on average, and the one that the face has to
     those of the others' faces; where it is further already it stays.
     """
-    rows, changes, values = [], [], reader.values(z)
+    rows: list[int] = []
+    changes: list[Tensor] = []
     for name in sorted(names & set(reader.schema.names)):
         category = asked[0][name] if isinstance(asked[0][name], str) else None
         try:
@@ -237,6 +256,33 @@ def _wanted(
             changes.append(rise)
         rows.append(row)
     return rows, changes
+
+
+def _search_step(
+    generator: FaceGenerator,
+    z: Tensor,
+    own: Sequence[Controls],
+    asked: Sequence[Controls],
+    names: set[str],
+    way: Way,
+) -> Tensor:
+    """(N, D) found by `search_step`, which sets out from the straight step."""
+    reader, features = require_reader(generator), eyes(generator.device)
+    assert reader.face is not None  # find_way has seen that both are there
+    assert features is not None
+    start = _step(generator, z, own, asked, names, WAYS["direction"])
+    held, parts = reader.face.held_with(names), []
+    for first in range(0, len(z), SEARCHED):
+        part = slice(first, first + SEARCHED)
+        here = z[part].to(generator.device)
+        values = face_values(reader.face, features, generator.model.decoder, here)
+        rows, changes = _wanted(reader.face, values, own[part], asked[part], names, way.strength)
+        wanted = list(zip(rows, changes, strict=True))
+        step = search_step(
+            reader.face, features, generator.model.decoder, here, start[part].to(here), wanted, held
+        )
+        parts.append(step.cpu())
+    return torch.cat(parts)
 
 
 def _flow_step(

@@ -35,7 +35,7 @@ LEAST_KNOWN = 50
 def real_probes(real: RealFaces, seed: int) -> dict[str, Probe]:
     """A linear probe for each attribute that the data knows, fitted to its training faces."""
     return fit_probes(
-        real.train_features, real.train_rows, real.validation_features, real.validation_rows, CONTROLS, seed
+        real.train_places, real.train_rows, real.validation_places, real.validation_rows, CONTROLS, seed
     )
 
 
@@ -71,10 +71,10 @@ def control_figures(
     features, shown = [], {}
     for done, (name, value) in enumerate(asked):
         photos = generator.sample(count, seed, {name: value}, guidance=guidance).photos
-        features.append((name, value, extractor(photos)))
+        features.append((name, value, extractor.places(photos)))
         shown[f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"] = photos[:12]
         progress("controls asked for", done + 1, len(asked))
-    rows = control_rows(features, probes, real.validation_features, real.validation_rows)
+    rows = control_rows(features, probes, real.validation_places, real.validation_rows)
     leakage = _leakage(generator, asked, probes, extractor, count, seed, guidance)
     return {"rows": [row._asdict() for row in rows], "leakage": leakage}, shown
 
@@ -127,13 +127,16 @@ def disentanglement_figures(latents: Tensor, rows: Rows) -> dict[str, Any]:
     }
 
 
-def balance_figures(features: Tensor, probes: Mapping[str, Probe], real: RealFaces) -> dict[str, Any]:
-    """Shares of each class among samples and among real validation faces, both as the probe reads them."""
+def balance_figures(places: Tensor, probes: Mapping[str, Probe], real: RealFaces) -> dict[str, Any]:
+    """Shares of each class among samples and among real validation faces, both as the probe reads them.
+
+    places: (N, P) of the samples.
+    """
     section: dict[str, Any] = {}
     for name, probe in probes.items():
         if not isinstance(probe, CategoryProbe) and name != AGE.name:
             continue
-        read = {"data": _classes(probe, real.validation_features), "samples": _classes(probe, features)}
+        read = {"data": _classes(probe, real.validation_places), "samples": _classes(probe, places)}
         classes = sorted({str(label) for labels in read.values() for label in labels})
         section[name] = {
             label: {side: float((labels == label).mean()) for side, labels in read.items()}
@@ -214,7 +217,7 @@ def _leakage(
     base: dict[str, Value] = {name: values[0] for name, values in ends.items()}
 
     def features(controls: Mapping[str, Value]) -> Tensor:
-        return extractor(generator.sample(count, seed, controls, guidance=guidance).photos)
+        return extractor.places(generator.sample(count, seed, controls, guidance=guidance).photos)
 
     changed = {name: features({**base, name: values[-1]}) for name, values in ends.items()}
     return leakage_matrix(features(base), changed, probes)

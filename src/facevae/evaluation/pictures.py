@@ -54,6 +54,7 @@ class Judged:
 
     photos: Photos
     features: Tensor  # (N, F)
+    places: Tensor  # (N, P) float16
     sections: dict[str, Any]
     nearest_train: NDArray[np.int64]
     """(N,) the training face nearest to each sample by features."""
@@ -86,7 +87,7 @@ def judge_samples(
     Deterministic for a seed. Each figure stands beside its floor: as many other real faces in the samples'
     place.
     """
-    features = extractor(photos, partial(progress, "features of samples"))
+    features, places = extractor.look(photos, partial(progress, "features of samples"))
     progress("distances between samples and real faces", 0, 3)
     reference = real.train[real.reference], real.train_features[real.reference]
     floors = real_floors(real, extractor, seed)
@@ -110,7 +111,7 @@ def judge_samples(
     diversity = {"pairwise_distance": figure(pairwise, len(photos), floors["pairwise_distance"]["value"])}
     progress("distances between samples and real faces", 3, 3)
     sections = {"generation": generation, "diversity": diversity, "memorisation": memorisation}
-    return Judged(photos, features, sections, index.numpy(), distance)
+    return Judged(photos, features, places, sections, index.numpy(), distance)
 
 
 def distribution_figures(

@@ -19,10 +19,13 @@ from facevae.data.dataset import FaceDataset, read_rows
 from facevae.errors import DataError
 from facevae.files import atomic_file, cache_folder
 from facevae.images import Photos
-from facevae.metrics.extractor import FeatureExtractor
+from facevae.metrics.extractor import FeatureExtractor, Seen
 
 MOST_TRAIN_FACES = 50_000
 """Training faces looked at; more would not fit in a laptop's memory and change no figure."""
+
+PROBED = "activations at stride 16"
+"""What probes read, for reports: figures of others are no figures to compare with."""
 
 StageProgress = Callable[[str, int, int], None]
 """Called with (what is being done, done, in all)."""
@@ -45,6 +48,8 @@ class RealFaces:
     validation: Photos  # (M, H, W, 3) uint8
     train_features: Tensor  # (N, F)
     validation_features: Tensor  # (M, F)
+    train_places: Tensor  # (N, P) float16
+    validation_places: Tensor  # (M, P) float16
     train_rows: Rows
     validation_rows: Rows
     fingerprint: str
@@ -65,7 +70,7 @@ class RealFaces:
         """The section 'settings' of a report: all that decides figures besides the model and the data."""
         return {
             "samples": samples, "seed": seed, "size_px": self.size_px, "crop": self.template,
-            "reference_faces": len(self.reference), "extractor": extractor.identity,
+            "reference_faces": len(self.reference), "extractor": extractor.identity, "probes": PROBED,
         }  # fmt: skip
 
 
@@ -95,6 +100,10 @@ def load_real_faces(
     hashes = [hashlib.sha256(split.tobytes()).hexdigest() for split in (train, validation)]
     fingerprint = hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
     decided_by = f"{fingerprint} {half} {sorted(extractor.identity.items())}"
+    seen = [
+        _seen(split, key, what, extractor, progress)
+        for split, key, what in zip((train, validation), hashes, ("training", "validation"), strict=True)
+    ]
     return RealFaces(
         name=info.get("name") or data.name,
         licence=info.get("licence") or "not stated",
@@ -102,8 +111,10 @@ def load_real_faces(
         size_px=size_px,
         train=train,
         validation=validation,
-        train_features=_features(train, hashes[0], "training", extractor, progress),
-        validation_features=_features(validation, hashes[1], "validation", extractor, progress),
+        train_features=seen[0].pooled,
+        validation_features=seen[1].pooled,
+        train_places=seen[0].places,
+        validation_places=seen[1].places,
         train_rows=train_rows,
         validation_rows=validation_rows,
         fingerprint=fingerprint,
@@ -122,18 +133,18 @@ def _split(data: Path, split: str, size_px: int, seed: int) -> tuple[Photos, Row
     return faces.read(chosen.tolist()), [rows[index] for index in chosen]
 
 
-def _features(
+def _seen(
     photos: Photos, photos_hash: str, what: str, extractor: FeatureExtractor, progress: StageProgress
-) -> Tensor:
+) -> Seen:
     key = hashlib.sha256(f"{photos_hash} {sorted(extractor.identity.items())}".encode()).hexdigest()[:24]
     path = cache_folder() / "features" / f"{key}.safetensors"
-    if path.is_file():
-        return load_file(path)["features"]
-    features = extractor(photos, partial(progress, f"features of {what} faces"))
+    if path.is_file() and "places" in (kept := load_file(path)):
+        return Seen(kept["features"], kept["places"])
+    seen = extractor.look(photos, partial(progress, f"features of {what} faces"))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as temporary:
-        save_file({"features": features}, temporary)
-    return features
+        save_file({"features": seen.pooled, "places": seen.places}, temporary)
+    return seen
 
 
 def _template(info: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ class Reading:
     spread: float
     """Standard deviation of the reading over real faces, before scaling."""
     read: Callable[[Photos, Tensor], Numbers]
-    """(N, H, W, 3) uint8 and their features (N, F) to (N,) float64."""
+    """(N, H, W, 3) uint8 and their places (N, P) to (N,) float64."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,13 @@ def face_readings(probes: Mapping[str, Probe], real: RealFaces) -> list[Reading]
     for name, probe in probes.items():
         if not isinstance(probe, CategoryProbe):
             more, less, unit, scale = WORDS.get(name, (f"more {name}", f"less {name}", "", 1.0))
-            spread = float(probe.predict(real.validation_features).std())
+            spread = float(probe.predict(real.validation_places).std())
             readings.append(Reading(name, more, less, unit, scale, spread, _number_reader(probe)))
             continue
         shown = [GENDER.categories[0]] if name == GENDER.name else list(probe.attribute.categories)
         for category in shown:
             read = _category_reader(probe, category)
-            share = float(read(real.validation, real.validation_features).mean())
+            share = float(read(real.validation, real.validation_places).mean())
             if probe.attribute.categories.index(category) in probe.known and share >= LEAST_SHARE:
                 label = category if name in (GENDER.name, EXPRESSION.name) else f"{name} {category}"
                 more, less = f"more often {label}", f"less often {label}"
@@ -157,7 +157,7 @@ def measure_effects(
     table = []
     for done, direction in enumerate(directions):
         ends = [generator.decode(base + side * direction.vector) for side in (1, -1)]
-        features = [extractor(photos) for photos in ends]
+        features = [extractor.places(photos) for photos in ends]
         effects = []
         for reading in readings:
             ahead, behind = (reading.read(p, f) for p, f in zip(ends, features, strict=True))

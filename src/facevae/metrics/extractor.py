@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +23,18 @@ kind, and half of the network's own 260 px costs a quarter of the time."""
 Progress = Callable[[int, int], None]
 
 
+class Seen(NamedTuple):
+    """What the judge sees in N faces, on the CPU."""
+
+    pooled: Tensor
+    """(N, 1280) float32: what distances between faces and between sets of them are measured in."""
+    places: Tensor
+    """(N, 7680) float16: activations at stride 16, channels before places. Faces are aligned, so probes
+    of attributes find eyes and mouths where they look for them."""
+
+
 class FeatureExtractor:
-    """Pooled features of faces, and a distance between two of them. Deterministic, fp32.
+    """Features of faces, pooled and by place, and a distance between two of them. Deterministic, fp32.
 
     Raises MissingExtraError without the extra 'evaluate'.
     """
@@ -39,16 +49,29 @@ class FeatureExtractor:
         digest = hashlib.sha256(LITE2.weights().read_bytes()).hexdigest()
         return {"name": LITE2.name, "sha256": digest, "input_px": INPUT_PX}
 
-    @torch.no_grad()
     def __call__(self, photos: Photos, progress: Progress | None = None) -> Tensor:
         """(N, H, W, 3) uint8 to (N, 1280) float32 on the CPU."""
+        return self.look(photos, progress).pooled
+
+    @torch.no_grad()
+    def look(self, photos: Photos, progress: Progress | None = None) -> Seen:
+        """Both kinds of features of (N, H, W, 3) uint8 faces, in one pass."""
         parts = []
         for start in range(0, len(photos), BATCH):
-            x = self.resized(photos[start : start + BATCH])
-            parts.append(self.net.pooled(x).float().cpu())
+            pooled, places = self.net.pooled_and_places(self.resized(photos[start : start + BATCH]))
+            parts.append((pooled.float().cpu(), places.flatten(1).half().cpu()))
             if progress:
                 progress(min(start + BATCH, len(photos)), len(photos))
-        return torch.cat(parts)  # (N, 1280)
+        return Seen(*map(torch.cat, zip(*parts, strict=True)))
+
+    @torch.no_grad()
+    def places(self, photos: Photos) -> Tensor:
+        """`look`'s places alone, (N, 7680) float16, without the rest of the network's work."""
+        starts = range(0, len(photos), BATCH)
+        return torch.cat([
+            self.net(self.resized(photos[start : start + BATCH]))[-1].flatten(1).half().cpu()
+            for start in starts
+        ])  # fmt: skip
 
     @torch.no_grad()
     def distance(self, photos: Photos, others: Photos) -> Tensor:

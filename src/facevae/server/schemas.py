@@ -223,7 +223,9 @@ class EditRequest(PhotoRequest):
 
     changes: Changes
     faces: Literal["largest", "all"] = "largest"
-    mechanism: Literal["auto", "flow", "direction", "cvae"] = "auto"
+    mechanism: Literal["auto", "quick", "search", "direction", "flow", "cvae"] = Field(
+        "auto", description="How, see docs/edit.md; quick takes some 20 ms instead of 0.6 s a face."
+    )
     guidance: float | None = Field(None, ge=0, le=20, description="Of the mechanism flow.")
     refine_steps: int = Field(0, ge=0, le=100, description="Steps that bring the face closer first. Slower.")
     detail: float = Field(1.0, ge=0, le=1, description="Share of the photo's own detail that is kept.")

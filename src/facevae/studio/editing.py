@@ -64,7 +64,7 @@ def edited(
     generator: FaceGenerator,
     subject: Subject,
     wanted: Controls,
-    mechanism: str = "auto",
+    mechanism: str = "quick",
     detail: float = DETAIL,
 ) -> Edit:
     """The face with what differs in `wanted` from what the sliders showed of it. No randomness.
