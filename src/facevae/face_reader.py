@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from facevae.attributes import CONTROLS, YAW, Value
 from facevae.editing import LinearReader, Reading, fit_readings
-from facevae.errors import MissingExtraError
 from facevae.features import FrozenFeatures
-from facevae.layers import place
-from facevae.model import FaceVAE
 
 INPUT_PX = 128
 """Faces are brought to this side first: what the network sees of them is coarse enough for any model's."""
 BATCH = 64
 PENALTY = 0.3
 """The ridge of thousands of columns, as a share of each one's variance."""
-MOST_FACES = 20_000
-"""Training faces that a reader is fitted to; more would change little and take long to look at."""
 READ = tuple(attribute for attribute in CONTROLS if attribute.name != YAW.name)
 """What can be read where left and right count the same."""
 
@@ -98,20 +92,3 @@ def columns_of(features: FrozenFeatures, decode: Callable[[Tensor], Tensor], lat
         taps = face_taps(features, decode(latents[start : start + BATCH]))
         parts.append(face_columns(taps[-1]).cpu())
     return torch.cat(parts)
-
-
-def fit_face_reader(
-    model: FaceVAE, latents: Tensor, rows: Sequence[Mapping[str, Value]]
-) -> FaceReader | None:
-    """The reader of the faces (N, D) as the model draws them; None without the extra 'perceptual'.
-
-    Of more than MOST_FACES, as many of them evenly spread.
-    """
-    try:
-        features = FrozenFeatures()
-    except MissingExtraError:
-        return None
-    chosen = np.unique(np.linspace(0, len(rows) - 1, MOST_FACES).round().astype(int))
-    latents, device = latents[torch.from_numpy(chosen)], next(model.parameters()).device
-    columns = columns_of(place(features, device), model.eval().decoder, latents.to(device))
-    return FaceReader.fit(columns, latents, [rows[index] for index in chosen])

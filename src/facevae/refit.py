@@ -18,8 +18,8 @@ from facevae.flow_fit import FitProgress
 from facevae.layers import place
 from facevae.model_card import model_card
 from facevae.models import find_model, pick_device
+from facevae.readers import fit_reader as read_as_configured
 from facevae.run import fit_prior as fit_as_configured
-from facevae.run import fit_reader as read_as_configured
 from facevae.run import load_splits, prepared
 from facevae.validation import posteriors, validate
 

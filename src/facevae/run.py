@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from facevae.attributes import CONTROLS, Schema, is_missing
+from facevae.attributes import Schema
 from facevae.checkpoint import (
     list_checkpoints,
     read_json,
@@ -28,16 +28,15 @@ from facevae.config import ModelConfig, TrainConfig
 from facevae.data.dataset import FaceDataset, is_prepared
 from facevae.data.shelf import BadShards
 from facevae.distributions import reparameterise
-from facevae.editing import LatentReader
 from facevae.engine import lost_process, out_of_memory, wants_bf16
 from facevae.errors import CheckpointError, ConfigError, DataError, MissingExtraError, TrainingError
-from facevae.face_reader import fit_face_reader
 from facevae.files import atomic_file, cache_folder, is_full, remove_leftovers
 from facevae.flow_fit import FitProgress, fit_flow, mirrored_rows
 from facevae.generator import FaceGenerator
 from facevae.model import FaceVAE
 from facevae.model_card import model_card
 from facevae.prior import GaussianMixturePrior, NormalPrior, Prior
+from facevae.readers import fit_reader
 from facevae.run_page import write_run_page
 from facevae.smoothing import MATCHED_FACES, match_sharpness
 from facevae.train_state import TrainState
@@ -233,32 +232,6 @@ def fit_prior(
         mean, logvar, rows, schema, config.flow_steps, config.flow_width, config.flow_blocks,
         seed=seed, bf16=wants_bf16(config, "cpu"), progress=progress,
     )  # fmt: skip
-
-
-def fit_reader(
-    model: FaceVAE,
-    data: FaceDataset,
-    config: TrainConfig,
-    encoded: tuple[Tensor, Tensor] | None = None,
-) -> LatentReader | None:
-    """The reader of attributes of the training faces' posterior means; None when hardly any are labelled.
-
-    Mirror images and `encoded` as in `fit_prior`. A conditional encoder is not told the attributes here, as
-    it is not of a new photo; `encoded` is then of no use. Private training leaves it out: it would tell of
-    the faces without noise.
-    """
-    if config.dp_noise_multiplier is not None:
-        return None
-    rows = data.rows()
-    if all(is_missing(row.get(attribute.name)) for row in rows for attribute in CONTROLS):
-        return None
-    if encoded is None or model.config.schema.width:
-        encoded = posteriors(model, data, config.flip, told=False)
-    mean, _ = encoded
-    reader = LatentReader.fit(mean, [*rows, *mirrored_rows(rows)] if config.flip else rows)
-    if reader is not None and not model.config.schema.width:
-        reader.face = fit_face_reader(model, mean[: len(rows)], rows)
-    return reader
 
 
 def prior_latents(model: FaceVAE, data: FaceDataset, config: TrainConfig, run: Path) -> dict[str, Tensor]:

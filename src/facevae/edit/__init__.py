@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from facevae.edit.changes import Change, apply_changes, parse_changes
-from facevae.edit.mechanisms import AUTO, WAYS, Way, edit_latents, editable, read_attributes
+from facevae.edit.mechanisms import AUTO, WAYS, edit_latents, editable, read_attributes
 from facevae.edit.photo import Edit, edit_photo, paste_edits, refine_latents
 from facevae.edit.pixels import keep_detail, paste_back
+from facevae.edit.way import Way
 
 __all__ = [
     "AUTO",

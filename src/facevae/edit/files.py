@@ -11,9 +11,10 @@ import numpy as np
 
 from facevae.attributes import Value
 from facevae.edit.changes import parse_changes
-from facevae.edit.mechanisms import Way, editable, find_way, read_attributes
+from facevae.edit.mechanisms import editable, find_way, read_attributes
 from facevae.edit.photo import Edit, edit_photo, paste_edits
 from facevae.edit.pixels import DETAIL, keep_detail
+from facevae.edit.way import Way
 from facevae.errors import ConfigError, FaceVAEError
 from facevae.generator import Controls, FaceGenerator
 from facevae.images import Photos, tile

@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from facevae.attributes import Attribute, Schema, is_missing
+from facevae.edit.flow_step import flow_step
 from facevae.edit.search import eyes, face_values, search_step
-from facevae.editing import LatentReader, LinearReader, freed
+from facevae.edit.way import Mechanism, Way
+from facevae.editing import LatentReader, LinearReader
 from facevae.errors import CheckpointError, ConfigError, ControlError, DataError, did_you_mean
 from facevae.flow import FlowPrior
 from facevae.generator import Controls, FaceGenerator, Latents
-
-Mechanism = Literal["search", "direction", "flow", "cvae"]
-
-
-@dataclass(frozen=True)
-class Way:
-    """A mechanism with its settings."""
-
-    mechanism: Mechanism
-    strength: float = 1.0
-    """How many times the asked change of a number's reading is made. Readings are regressions, and so shrink
-    to the mean: 1 is more than what separates faces of the two values on average."""
-    guidance: float = 1.0
-    """Of the flow, on the way back from noise; the way there is without."""
-    start: float = 0.0
-    """Of the flow: the time, 0 to less than 1, to which the way there goes. More keeps more of the face."""
-    difference: bool = True
-    """Of the flow: add to z what the new attributes make of its noise less what its own make of it, so that
-    what guidance and rounding change by themselves stays out. False: take what the new ones make of it."""
-    corrected: Literal["no", "others", "all"] = "all"
-    """Of the flow: the shortest step on top that brings the readings of what was not asked for back to where
-    they were ('others'), and of what was to where it should be ('all')."""
-
 
 AUTO: tuple[Mechanism, ...] = ("search", "direction", "flow", "cvae")
 """What 'auto' means: the first of these that knows all that is asked; from the table in docs/edit.md."""
@@ -201,7 +179,7 @@ def _step(
     step = torch.zeros_like(z)
     if way.mechanism == "flow":
         assert isinstance(generator.prior, FlowPrior)  # find_way has seen its controls
-        step = _flow_step(generator.prior, z, own, asked, names, way)
+        step = flow_step(generator.prior, z, own, asked, names, way)
         if way.corrected == "no" or generator.reader is None:
             return way.strength * step
     reader = require_reader(generator)
@@ -283,40 +261,6 @@ def _search_step(
         )
         parts.append(step.cpu())
     return torch.cat(parts)
-
-
-def _flow_step(
-    prior: FlowPrior,
-    z: Tensor,
-    own: Sequence[Controls],
-    asked: Sequence[Controls],
-    names: set[str],
-    way: Way,
-) -> Tensor:
-    """(N, D) by which the flow moves z when its noise is sampled under the asked attributes."""
-    told = set(prior.schema.names) - freed(names)
-    mine, wanted = (
-        torch.tensor([prior.schema.encode({name: row.get(name) for name in told}) for row in rows])
-        for rows in (own, asked)
-    )
-    flow = _FlowFrom(prior, way.start) if way.start else prior
-    noise, unused = flow.invert(z, mine), torch.zeros(len(z))
-    after = flow.sample(noise, unused, 1.0, wanted, way.guidance)
-    if not way.difference:
-        return after - z
-    return after - flow.sample(noise, unused, 1.0, mine, way.guidance)
-
-
-class _FlowFrom(FlowPrior):
-    """The same flow between the time `start` and 1: what it calls noise is a latent half way."""
-
-    def __init__(self, prior: FlowPrior, start: float) -> None:
-        vars(self).update(vars(prior))
-        self.start = start
-
-    def _times(self, forwards: bool) -> list[tuple[float, float]]:
-        scale = 1 - self.start
-        return [(self.start + scale * a, self.start + scale * b) for a, b in super()._times(forwards)]
 
 
 def _changed(own: Controls, asked: Controls) -> tuple[tuple[str, str], ...]:

@@ -13,7 +13,6 @@ from torch import Tensor
 from facevae.attributes import Value
 from facevae.edit.changes import apply_changes, parse_changes
 from facevae.edit.mechanisms import (
-    Way,
     decoder_controls,
     edit_latents,
     editable,
@@ -21,6 +20,7 @@ from facevae.edit.mechanisms import (
     read_attributes,
 )
 from facevae.edit.pixels import DETAIL, keep_detail, paste_back
+from facevae.edit.way import Way
 from facevae.errors import ConfigError, DataError, MissingExtraError
 from facevae.features import FrozenFeatures, perceptual_distance
 from facevae.generator import Controls, FaceGenerator, Latents, Progress, Reconstruction

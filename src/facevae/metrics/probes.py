@@ -125,8 +125,7 @@ def fit_probes(
     Source: Alain and Bengio 2017 (linear classifier probes).
     """
     probes: dict[str, Probe] = {}
-    plane = _Plane.fit(train_features, seed)
-    seen, held_out_seen = plane.project(train_features), plane.project(test_features)
+    plane, seen, held_out_seen = None, np.empty(0, np.float32), np.empty(0, np.float32)
     for attribute in attributes:
         train_y, test_y = labels_of(train_rows, attribute), labels_of(test_rows, attribute)
         if attribute.categories:
@@ -137,6 +136,9 @@ def fit_probes(
         train, test = np.flatnonzero(~np.isnan(train_y)), np.flatnonzero(~np.isnan(test_y))
         if len(train) < LEAST_TRAIN or len(test) < LEAST_TEST or np.ptp(train_y[train]) == 0:
             continue
+        if plane is None:
+            plane = _Plane.fit(train_features, seed)
+            seen, held_out_seen = plane.project(train_features), plane.project(test_features)
         fit = _fit_categories if attribute.categories else _fit_numbers
         probes[attribute.name] = fit(
             attribute, seen[train], train_y[train], held_out_seen[test], test_y[test], seed, plane
