@@ -12,8 +12,9 @@ from facevae import ConfigError, FaceGenerator, edit
 from facevae.attributes import EXPRESSION, GENDER, Value
 from facevae.checkpoint import load_reader
 from facevae.edit import edit_latents, editable, mechanisms, read_attributes
-from facevae.edit.search import eyes, face_values
+from facevae.edit.search import look
 from facevae.face_reader import FaceReader, face_columns
+from facevae.features import eyes
 
 FACES = 3
 
@@ -29,7 +30,7 @@ def read(generator: FaceGenerator, latents: np.ndarray) -> dict[str, np.ndarray]
     reader, features = generator.reader.face, eyes(generator.device)
     assert reader is not None
     assert features is not None
-    values = face_values(reader, features, generator.model.decoder, torch.from_numpy(latents)) / reader.std
+    values = look(reader, features, generator.model.decoder, torch.from_numpy(latents)).values / reader.std
     return {name: values[:, reader.rows_of(name)[0]].numpy() for name in reader.schema.names}
 
 
@@ -57,8 +58,7 @@ def test_planted_attributes_are_read_and_survive_storage() -> None:
     assert float((values[:, reader.row_of("age")] - ages).abs().mean()) < 3
     male = torch.tensor([row["gender"] == "male" for row in rows])
     assert float(((values[:, reader.row_of("gender", "male")] > 0) == male).float().mean()) > 0.93
-    settings = {"face_readings": [reading._asdict() for reading in reader.readings]}
-    again = FaceReader.from_saved(reader.tensors(), settings)
+    again = FaceReader.from_saved(reader.tensors(), reader.settings())
     torch.testing.assert_close(again.values(columns), values, atol=0.05, rtol=0.01)
     assert FaceReader.fit(columns, latents, [{} for _ in rows]) is None
 

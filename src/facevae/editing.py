@@ -63,7 +63,7 @@ class LinearReader:
 
     def values(self, columns: Tensor) -> Tensor:
         """(N, F) to (N, K) readings, unbounded."""
-        return columns @ self.weights.T + self.bias
+        return columns @ self.weights.to(columns).T + self.bias.to(columns)
 
     def rows_of(self, name: str) -> list[int]:
         """The rows of W that read this attribute."""
@@ -168,7 +168,7 @@ class LatentReader(LinearReader):
         """What `tensors` cannot say, as JSON."""
         return {
             "readings": [reading._asdict() for reading in self.readings],
-            **({"face_readings": [reading._asdict() for reading in self.face.readings]} if self.face else {}),
+            **(self.face.settings() if self.face else {}),
         }
 
     @classmethod

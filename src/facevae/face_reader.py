@@ -59,6 +59,10 @@ class FaceReader(LinearReader):
             "face_latent_std": self.latent_std,
         }  # fmt: skip
 
+    def settings(self) -> dict[str, Any]:
+        """What `tensors` cannot say, as JSON."""
+        return {"face_readings": [reading._asdict() for reading in self.readings]}
+
     @classmethod
     def from_saved(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> FaceReader:
         """The reader of these `tensors` and `settings`. KeyError, TypeError or RuntimeError for others."""

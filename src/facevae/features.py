@@ -7,6 +7,7 @@ import contextlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from facevae.digests import check_sum
-from facevae.errors import require
+from facevae.errors import MissingExtraError, require
+from facevae.layers import place
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,15 @@ class FrozenFeatures(nn.Module):
             if index == max(self.net.taps):
                 places = h
         return self.head(h).mean(dim=(2, 3)), places
+
+
+@lru_cache(maxsize=1)
+def eyes(device: torch.device) -> FrozenFeatures | None:
+    """The network of losses, loaded once; None without the extra 'perceptual'."""
+    try:
+        return place(FrozenFeatures(), device)
+    except MissingExtraError:
+        return None
 
 
 class _Block(nn.Module):

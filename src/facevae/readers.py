@@ -12,11 +12,9 @@ from facevae.attributes import CONTROLS, Value, is_missing
 from facevae.config import TrainConfig
 from facevae.data.dataset import FaceDataset
 from facevae.editing import LatentReader
-from facevae.errors import MissingExtraError
 from facevae.face_reader import FaceReader, columns_of
-from facevae.features import FrozenFeatures
+from facevae.features import eyes
 from facevae.flow_fit import mirrored_rows
-from facevae.layers import place
 from facevae.model import FaceVAE
 from facevae.validation import posteriors
 
@@ -57,11 +55,11 @@ def fit_face_reader(
 
     Of more than MOST_FACES, as many of them evenly spread.
     """
-    try:
-        features = FrozenFeatures()
-    except MissingExtraError:
+    device = next(model.parameters()).device
+    features = eyes(device)
+    if features is None:
         return None
     chosen = np.unique(np.linspace(0, len(rows) - 1, MOST_FACES).round().astype(int))
-    latents, device = latents[torch.from_numpy(chosen)], next(model.parameters()).device
-    columns = columns_of(place(features, device), model.eval().decoder, latents.to(device))
+    latents = latents[torch.from_numpy(chosen)]
+    columns = columns_of(features, model.eval().decoder, latents.to(device))
     return FaceReader.fit(columns, latents, [rows[index] for index in chosen])

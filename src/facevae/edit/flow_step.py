@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from facevae.edit.way import Way
+from facevae.edit.way import Request, Way
 from facevae.editing import freed
 from facevae.flow import FlowPrior
-from facevae.generator import Controls
 
 
-def flow_step(
-    prior: FlowPrior,
-    z: Tensor,
-    own: Sequence[Controls],
-    asked: Sequence[Controls],
-    names: set[str],
-    way: Way,
-) -> Tensor:
+def flow_step(prior: FlowPrior, z: Tensor, request: Request, way: Way) -> Tensor:
     """(N, D) by which the flow moves z when its noise is sampled under the asked attributes."""
-    told = set(prior.schema.names) - freed(names)
+    told = set(prior.schema.names) - freed(request.names)
     mine, wanted = (
         torch.tensor([prior.schema.encode({name: row.get(name) for name in told}) for row in rows])
-        for rows in (own, asked)
+        for rows in (request.own, request.asked)
     )
     flow = _FlowFrom(prior, way.start) if way.start else prior
     noise, unused = flow.invert(z, mine), torch.zeros(len(z))

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from facevae.attributes import Attribute, Schema, is_missing
 from facevae.edit.flow_step import flow_step
-from facevae.edit.search import eyes, face_values, search_step
-from facevae.edit.way import Mechanism, Way
+from facevae.edit.search import look, search_step
+from facevae.edit.way import Mechanism, Request, Way
 from facevae.editing import LatentReader, LinearReader
 from facevae.errors import CheckpointError, ConfigError, ControlError, DataError, did_you_mean
+from facevae.features import eyes
 from facevae.flow import FlowPrior
 from facevae.generator import Controls, FaceGenerator, Latents
 
@@ -66,15 +67,15 @@ def editable(generator: FaceGenerator, mechanism: str | Way = "auto") -> Schema:
             f"there is no mechanism '{mechanism}'. There are: {', '.join(NAMES)}."
             f"{did_you_mean(mechanism, NAMES)}"
         )
-    face_reader = generator.reader and generator.reader.face
+    candidates = _candidates(mechanism)
     known = {
-        "search": face_reader.schema if face_reader and eyes(generator.device) else Schema(),
+        "search": _searchable(generator) if "search" in candidates else Schema(),
         "flow": generator.prior.schema if isinstance(generator.prior, FlowPrior) else Schema(),
         "direction": generator.reader.schema if generator.reader else Schema(),
         "cvae": generator.model.config.schema,
     }
     found: dict[str, Attribute] = {}
-    for name in _candidates(mechanism):
+    for name in candidates:
         for attribute in known[name].attributes:
             before = found.get(attribute.name, attribute)
             categories = tuple(dict.fromkeys((*before.categories, *attribute.categories)))
@@ -143,9 +144,14 @@ def edit_latents(
         names = {name for name, _ in changed}
         way = find_way(generator, changed, mechanism, guidance)
         if names and way.mechanism != "cvae":
-            pair = [own[row] for row in rows], [asked[row] for row in rows]
-            edited[rows] += _step(generator, edited[rows], *pair, names, way)
+            request = Request([own[row] for row in rows], [asked[row] for row in rows], names)
+            edited[rows] += _step(generator, edited[rows], request, way)
     return edited.numpy()
+
+
+def _searchable(generator: FaceGenerator) -> Schema:
+    reader = generator.reader and generator.reader.face
+    return reader.schema if reader and eyes(generator.device) else Schema()
 
 
 def _candidates(mechanism: str) -> tuple[Mechanism, ...]:
@@ -165,30 +171,23 @@ def decoder_controls(
     return [{name: row[name] for name in names if name in row} for row in rows]
 
 
-def _step(
-    generator: FaceGenerator,
-    z: Tensor,
-    own: Sequence[Controls],
-    asked: Sequence[Controls],
-    names: set[str],
-    way: Way,
-) -> Tensor:
+def _step(generator: FaceGenerator, z: Tensor, request: Request, way: Way) -> Tensor:
     """(N, D) to add to z (N, D), whose rows ask for the same attributes, from and to the same categories."""
     if way.mechanism == "search":
-        return _search_step(generator, z, own, asked, names, way)
+        return _search_step(generator, z, request, way)
     step = torch.zeros_like(z)
     if way.mechanism == "flow":
         assert isinstance(generator.prior, FlowPrior)  # find_way has seen its controls
-        step = flow_step(generator.prior, z, own, asked, names, way)
+        step = flow_step(generator.prior, z, request, way)
         if way.corrected == "no" or generator.reader is None:
             return way.strength * step
     reader = require_reader(generator)
-    rows = reader.held_with(names)
+    rows = reader.held_with(request.names)
     targets: list[int] = []
     changes: list[Tensor] = []
     moved = step @ reader.weights.T  # (N, K)
     if way.mechanism == "direction" or way.corrected == "all":
-        targets, changes = _wanted(reader, reader.values(z), own, asked, names, way.strength)
+        targets, changes = _wanted(reader, reader.values(z), request, way.strength)
     else:
         step, moved = way.strength * step, way.strength * moved
     wanted = torch.stack([*changes, *(torch.zeros(len(z)) for _ in rows)], dim=1)  # (N, k)
@@ -197,18 +196,14 @@ def _step(
 
 
 def _wanted(
-    reader: LinearReader,
-    values: Tensor,
-    own: Sequence[Controls],
-    asked: Sequence[Controls],
-    names: set[str],
-    strength: float,
+    reader: LinearReader, values: Tensor, request: Request, strength: float
 ) -> tuple[list[int], list[Tensor]]:
     """The reader's rows that are to change, and by how much, (N,) each; values: (N, K), as it reads them now.
 
     A category is brought to the log-odds that faces of it have on average, and the one that the face has to
     those of the others' faces; where it is further already it stays.
     """
+    own, asked, names = request
     rows: list[int] = []
     changes: list[Tensor] = []
     for name in sorted(names & set(reader.schema.names)):
@@ -236,28 +231,22 @@ def _wanted(
     return rows, changes
 
 
-def _search_step(
-    generator: FaceGenerator,
-    z: Tensor,
-    own: Sequence[Controls],
-    asked: Sequence[Controls],
-    names: set[str],
-    way: Way,
-) -> Tensor:
+def _search_step(generator: FaceGenerator, z: Tensor, request: Request, way: Way) -> Tensor:
     """(N, D) found by `search_step`, which sets out from the straight step."""
     reader, features = require_reader(generator), eyes(generator.device)
     assert reader.face is not None  # find_way has seen that both are there
     assert features is not None
-    start = _step(generator, z, own, asked, names, WAYS["direction"])
-    held, parts = reader.face.held_with(names), []
+    start = _step(generator, z, request, WAYS["direction"])
+    held, parts = reader.face.held_with(request.names), []
     for first in range(0, len(z), SEARCHED):
         part = slice(first, first + SEARCHED)
         here = z[part].to(generator.device)
-        values = face_values(reader.face, features, generator.model.decoder, here)
-        rows, changes = _wanted(reader.face, values, own[part], asked[part], names, way.strength)
+        with torch.no_grad():
+            before = look(reader.face, features, generator.model.decoder, here)
+        rows, changes = _wanted(reader.face, before.values.cpu(), request.part(part), way.strength)
         wanted = list(zip(rows, changes, strict=True))
         step = search_step(
-            reader.face, features, generator.model.decoder, here, start[part].to(here), wanted, held
+            reader.face, features, generator.model.decoder, here, before, start[part].to(here), wanted, held
         )
         parts.append(step.cpu())
     return torch.cat(parts)

@@ -21,8 +21,8 @@ from facevae.edit.mechanisms import (
 )
 from facevae.edit.pixels import DETAIL, keep_detail, paste_back
 from facevae.edit.way import Way
-from facevae.errors import ConfigError, DataError, MissingExtraError
-from facevae.features import FrozenFeatures, perceptual_distance
+from facevae.errors import ConfigError, DataError
+from facevae.features import FrozenFeatures, eyes, perceptual_distance
 from facevae.generator import Controls, FaceGenerator, Latents, Progress, Reconstruction
 from facevae.images import Photos, to_tensor
 
@@ -144,11 +144,11 @@ def refine_latents(
         rows = controls or [{} for _ in latents]
         told = torch.tensor([schema.encode(row) for row in rows]).to(device)
     x, start = to_tensor(aligned).to(device), torch.from_numpy(latents).to(device)
-    features = _features()
+    features = eyes(device)
     z = start.clone().requires_grad_()
     optimizer = torch.optim.Adam([z], lr=REFINE_RATE)
     for step in range(steps):
-        loss = _refine_loss(generator.model.decoder(z, told), x, features and features.to(device))
+        loss = _refine_loss(generator.model.decoder(z, told), x, features)
         loss = loss + REFINE_PULL * (z - start).square().mean(dim=1).sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -166,13 +166,6 @@ def _refine_loss(made: Tensor, x: Tensor, features: FrozenFeatures | None) -> Te
     if features is not None:
         loss = loss + REFINE_PERCEPTUAL * perceptual_distance(features, x, made)
     return loss.sum()
-
-
-def _features() -> FrozenFeatures | None:
-    try:
-        return FrozenFeatures()
-    except MissingExtraError:
-        return None
 
 
 def _chosen(found: list[Reconstruction], faces: str | int | Sequence[int]) -> list[Reconstruction]:

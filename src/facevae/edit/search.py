@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from facevae.engine import has_bf16
-from facevae.errors import MissingExtraError
 from facevae.face_reader import FaceReader, face_columns, face_taps
 from facevae.features import FrozenFeatures, tap_distance
-from facevae.layers import place
 
 STEPS = 24
 RATE = 0.08
@@ -29,13 +27,19 @@ Changes = Sequence[tuple[int, Tensor]]
 """(row of the reader, by how much its reading is to change (N,)) of all that is asked."""
 
 
-@lru_cache(maxsize=1)
-def eyes(device: torch.device) -> FrozenFeatures | None:
-    """The network that looks, None without the extra 'perceptual'."""
-    try:
-        return place(FrozenFeatures(), device)
-    except MissingExtraError:
-        return None
+class Look(NamedTuple):
+    """Faces as the network sees them and the reader reads them."""
+
+    taps: list[Tensor]
+    """Activations at every tap, (N, C, H, W) each."""
+    values: Tensor  # (N, K)
+
+
+def look(reader: FaceReader, features: FrozenFeatures, decode: Decode, z: Tensor) -> Look:
+    """At the faces of latents z (N, D), in bf16 where the hardware has it; differentiable in z."""
+    with torch.autocast(z.device.type, torch.bfloat16, enabled=has_bf16(z.device.type)):
+        taps = face_taps(features, decode(z).float())
+    return Look(taps, reader.values(face_columns(taps[-1])))
 
 
 def search_step(
@@ -43,14 +47,15 @@ def search_step(
     features: FrozenFeatures,
     decode: Decode,
     z: Tensor,
+    before: Look,
     start: Tensor,
     changes: Changes,
     held: Sequence[int],
 ) -> Tensor:
     """(N, D) to add to z (N, D), so that decode(z + step) reads as asked and looks as much as it did.
 
-    start: (N, D), the step to begin with. held: rows of the reader that are to stay. Minimised by STEPS
-    Adam steps, for each face as if it were alone:
+    before: the faces of z. start: (N, D), the step to begin with. held: rows of the reader that are to
+    stay. Minimised by STEPS Adam steps, for each face as if it were alone:
 
         ASKED mean_asked ((r' - r - change) / std)^2 + HELD sum_attribute mean_rows ((r' - r) / std)^2
         + ALIKE d(x', x)
@@ -61,38 +66,18 @@ def search_step(
     scale, std = reader.latent_std.to(z), reader.std.to(z)
     move = torch.zeros_like(z).requires_grad_()
     optimizer = torch.optim.Adam([move], RATE, betas=BETAS)
-    with torch.no_grad():
-        taps = _looked_at(features, decode, z)
-        before = _values(reader, taps)
     attributes: dict[str, list[int]] = {}
     for row in held:
         attributes.setdefault(reader.readings[row].name, []).append(row)
     for done in range(STEPS):
         optimizer.param_groups[0]["lr"] = RATE * (1 - done / STEPS)
-        after = _looked_at(features, decode, z + start + move * scale)
-        change = (_values(reader, after) - before) / std  # (N, K)
+        after = look(reader, features, decode, z + start + move * scale)
+        change = (after.values - before.values) / std  # (N, K)
         off = [(change[:, row] - wanted.to(z) / std[row]).square() for row, wanted in changes]
-        loss = ASKED * torch.stack(off).mean(dim=0) + ALIKE * tap_distance(taps, after)  # (N,)
+        loss = ASKED * torch.stack(off).mean(dim=0) + ALIKE * tap_distance(before.taps, after.taps)  # (N,)
         for rows in attributes.values():
             loss = loss + HELD * change[:, rows].square().mean(dim=1)
         optimizer.zero_grad()
         loss.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return start + move.detach() * scale
-
-
-@torch.no_grad()
-def face_values(reader: FaceReader, features: FrozenFeatures, decode: Decode, z: Tensor) -> Tensor:
-    """(N, K) on the CPU: what the reader reads of the faces of latents z (N, D)."""
-    return _values(reader, _looked_at(features, decode, z)).cpu()
-
-
-def _looked_at(features: FrozenFeatures, decode: Decode, z: Tensor) -> list[Tensor]:
-    """Activations at every tap of the faces of z, in bf16 where the hardware has it."""
-    with torch.autocast(z.device.type, torch.bfloat16, enabled=has_bf16(z.device.type)):
-        return face_taps(features, decode(z).float())
-
-
-def _values(reader: FaceReader, taps: Sequence[Tensor]) -> Tensor:
-    columns = face_columns(taps[-1])
-    return columns @ reader.weights.to(columns).T + reader.bias.to(columns)

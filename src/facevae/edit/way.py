@@ -1,9 +1,12 @@
-"""Ways to edit: a mechanism with its settings."""
+"""Ways to edit, a mechanism with its settings, and what is asked of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from facevae.generator import Controls
 
 Mechanism = Literal["search", "direction", "flow", "cvae"]
 
@@ -26,3 +29,15 @@ class Way:
     corrected: Literal["no", "others", "all"] = "all"
     """Of the flow: the shortest step on top that brings the readings of what was not asked for back to where
     they were ('others'), and of what was to where it should be ('all')."""
+
+
+class Request(NamedTuple):
+    """What is asked of N faces: of all the same attributes, from and to the same categories."""
+
+    own: Sequence[Controls]
+    asked: Sequence[Controls]
+    names: set[str]
+    """The attributes that change."""
+
+    def part(self, rows: slice) -> Request:
+        return Request(self.own[rows], self.asked[rows], self.names)
