@@ -50,6 +50,15 @@ def script(name: str) -> ModuleType:
     return sys.modules[name]
 
 
+def attack(kind: str, url: str, key: str | None = None) -> list[Any]:
+    """The findings of scripts/attack/KIND.py on the service at `url`."""
+    folder = str(Path(__file__).parent.parent / "scripts" / "attack")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    target = importlib.import_module("target").Target(url, key)
+    return list(importlib.import_module(kind).attack(target))
+
+
 @pytest.fixture(scope="session")
 def astronaut() -> np.ndarray:
     """(512, 512, 3) uint8: a real photo with one face, public domain."""
