@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,11 +24,11 @@ from facevae.server.metrics import Metrics
 from facevae.server.observe import Observe
 from facevae.server.openapi import PHOTO_PATHS, describe_service
 from facevae.server.problems import answer_with_problems, problem
+from facevae.server.proxies import Proxied, route_of
 from facevae.server.routes import art, faces, morphs, photos, status
 from facevae.server.service import Service
 from facevae.server.uploads import PhotoReader
 
-LOG = logging.getLogger("facevae.server")
 EXPOSED = ("X-Request-Id", "X-Facevae-Seed", "Retry-After")
 
 
@@ -63,7 +62,8 @@ def create_app(
     known = _describe_once(app, generator, config)
     app.router.routes.append(Route("/v1/{rest:path}", Nowhere(known), include_in_schema=False))
     # The last one added is the outermost.
-    app.add_middleware(Guard, config=config, photo_paths=PHOTO_PATHS)
+    studio = config.studio and importlib.util.find_spec("gradio") is not None
+    app.add_middleware(Guard, config=config, photo_paths=PHOTO_PATHS, studio=studio)
     if config.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=config.cors_origins, allow_methods=["GET", "POST"],
@@ -71,7 +71,8 @@ def create_app(
             expose_headers=EXPOSED,
         )  # fmt: skip
     app.add_middleware(Observe, metrics=service.metrics, known=known)
-    return _with_studio(app, generator, config)
+    app.add_middleware(Proxied, trusted=config.trusted_proxies, root_path=config.root_path)
+    return _with_studio(app, generator, config) if studio else _without_studio(app)
 
 
 def load_generator(model: str | Path, config: ServerConfig) -> FaceGenerator:
@@ -102,12 +103,12 @@ def _describe_once(app: FastAPI, generator: FaceGenerator, config: ServerConfig)
 
 
 def _with_studio(app: FastAPI, generator: FaceGenerator, config: ServerConfig) -> FastAPI:
-    if config.studio and config.api_keys:
-        LOG.warning("there is no studio: a browser has no API key to show")
-    elif config.studio and importlib.util.find_spec("gradio"):
-        from facevae.studio import mount_studio
+    from facevae.studio import mount_studio
 
-        return mount_studio(app, generator, limits=config.uploads)
+    return mount_studio(app, generator, limits=config.uploads)
+
+
+def _without_studio(app: FastAPI) -> FastAPI:
     app.router.routes.append(Route("/", docs_page.home, include_in_schema=False))
     return app
 
@@ -120,7 +121,7 @@ class Nowhere:
         self.known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = ", ".join(sorted(self.known.get(scope["path"], ())))
+        allowed = ", ".join(sorted(self.known.get(route_of(scope), ())))
         name = str(scope.get("facevae.request_id", ""))
         if allowed:
             detail = f"{scope['method'][:20]} cannot be done here; there is {allowed}"

@@ -1,4 +1,4 @@
-"""The outermost layer: a request's id, its line in the log, its count, and the headers that browsers heed."""
+"""Around all but `proxies`: a request's id, its line in the log, its count, the headers browsers heed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facevae.server.metrics import Metrics, operation_of
 from facevae.server.problems import problem
+from facevae.server.proxies import route_of
 
 ACCESS = logging.getLogger("facevae.access")
 ERRORS = logging.getLogger("facevae.server")
@@ -69,7 +70,7 @@ class _Exchange:
         given = headers.get("x-request-id", "")
         self.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
         self.started = time.monotonic()
-        self.method, self.path = str(scope["method"]), str(scope["path"])
+        self.method, self.path = str(scope["method"]), route_of(scope)
         self.client = scope["client"][0] if scope.get("client") else ""
         self.status, self.bytes_out = 0, 0
         self._send = send
