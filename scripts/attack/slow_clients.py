@@ -132,18 +132,18 @@ async def _held(target: Target, starts: list[bytes], patience_s: float, drip: bo
             reader, writer = await _open(target)
         except OSError:
             return False
-        with contextlib.suppress(OSError):
+        try:
             writer.write(start)
             for _ in range(int(patience_s)):
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(reader.read(1), 1)
-                except TimeoutError:
-                    writer.write(b"a" if drip else b"")
-                    continue
-                return False
-            writer.close()
+                    return False
+                writer.write(b"a" if drip else b"")
             return True
-        return False
+        except OSError:
+            return False
+        finally:
+            writer.close()
 
     return sum(await asyncio.gather(*(one(start) for start in starts)))
 

@@ -22,6 +22,8 @@ from facevae.server.config import read_keys
 from facevae.server.guard import Guard
 from facevae.server.proxies import Proxied
 from facevae.server.uploads import UploadLimits
+from tests.conftest import attack
+from tests.server.conftest import live
 
 KEY = "a-key-of-twenty-signs"
 
@@ -165,6 +167,14 @@ def test_keys_cannot_be_guessed_at_speed_and_guessing_locks_out_nobody_who_was_t
     unseen = client.get("/v1/models", headers={"X-API-Key": "another-key-of-some-length"})
     assert unseen.status_code == 429, "the right guess would show, however fast one guesses"
     assert client.get("/v1/models").status_code == 401
+
+
+def test_no_way_leads_around_the_keys(tiny: FaceGenerator) -> None:
+    pytest.importorskip("gradio", reason="needs the extra 'studio'")
+    with live(tiny, studio=True, api_keys=(KEY,)) as url:
+        findings = attack("keys", url, KEY)
+    assert sum(finding.tried for finding in findings) > 200
+    assert not [finding for finding in findings if finding.got_through]
 
 
 def test_failed_keys_count_against_the_rate(tiny: FaceGenerator) -> None:
