@@ -34,7 +34,7 @@ def attack(target: Target) -> Iterator[Finding]:
                 "/gradio_api/upload",
                 "/v1/generate",
             )
-            if client.post(target.url + path, json={}).status_code not in (401, 403, 429)
+            if client.post(target.url + path, json={}).status_code not in (401, 403, 404, 405, 429)
         ]
         yield Finding("paths without a key", len(CLOSED) + 4, len(opened), ", ".join(opened))
         began = time.monotonic()

@@ -20,14 +20,14 @@ HEAD = (
 
 
 def attack(target: Target) -> Iterator[Finding]:
-    """200 slow heads, 200 idle connections, slow bodies, idle uploads, pipelined requests, unread answers."""
+    """Slow heads, idle connections, slow bodies, idle uploads, pipelined requests, unread answers."""
     for name, tried, act in (
         ("connections whose head comes byte by byte", 200, _slow_heads),
-        ("connections opened and left idle", 200, _idle),
+        ("connections opened and left idle", _files(1100), _idle),
         ("uploads of one byte a second", 30, _slow_bodies),
         ("photos refused while 30 uploads idle", 4, _idle_uploads),
         ("requests pipelined and not answered", 500, _pipelined),
-        ("clients that read no answers", 5, _unread),
+        ("clients that read no answers", 3, _unread),
     ):
         held, probes, late = asyncio.run(_while_probed(target, act, tried))
         yield Finding(name, tried, held)
@@ -107,14 +107,14 @@ async def _pipelined(target: Target, count: int) -> int:
 
 
 async def _unread(target: Target, count: int) -> int:
-    """Clients that ask for 30 MB, read nothing for 20 s, and are then given it all the same."""
-    asked = 500
+    """Clients that ask for 14 MB, read nothing for 25 s, and are then given it all the same."""
+    asked = 200
     ask = b"GET /v1/openapi.json HTTP/1.1\r\nHost: %b\r\n\r\n" % _host(target) * (asked - 1)
     ask += _get(target, "/v1/openapi.json")
     clients = [await _open(target, limit=1024) for _ in range(count)]
     for _, writer in clients:
         writer.write(ask)
-    await asyncio.sleep(20)
+    await asyncio.sleep(25)
     kept = 0
     for reader, writer in clients:
         with contextlib.suppress(OSError):
@@ -127,9 +127,12 @@ async def _unread(target: Target, count: int) -> int:
 async def _held(target: Target, starts: list[bytes], patience_s: float, drip: bool = True) -> int:
     """How many connections that began so are open and unanswered after so long."""
 
+    turns = asyncio.Semaphore(50)  # so that probes have theirs
+
     async def one(start: bytes) -> bool:
         try:
-            reader, writer = await _open(target)
+            async with turns:
+                reader, writer = await _open(target)
         except OSError:
             return False
         try:
@@ -146,6 +149,15 @@ async def _held(target: Target, starts: list[bytes], patience_s: float, drip: bo
             writer.close()
 
     return sum(await asyncio.gather(*(one(start) for start in starts)))
+
+
+def _files(wanted: int) -> int:
+    """As many connections, or half as many as there may be files: the service may be in this process."""
+    try:
+        import resource
+    except ImportError:  # Windows, which counts otherwise
+        return wanted
+    return min(wanted, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200) // 2)
 
 
 async def _asked(target: Target, request: bytes) -> bytes:

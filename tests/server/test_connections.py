@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -37,11 +42,27 @@ def all_of(connection: socket.socket) -> bytes:
     return told
 
 
+HASTY = """
+import sys
+from facevae.server import ServerConfig
+from facevae.server.run import run_service
+limits = {"head_s": 1.0, "body_s": 2.0, "connections_per_client": 40, "photos_at_once": 4}
+run_service(sys.argv[1], ServerConfig(studio=False, device="cpu", **limits), port=0, access_log=False)
+"""
+
+
 @pytest.fixture(scope="module")
-def hasty(tiny: FaceGenerator) -> Iterator[str]:
-    """A service that waits a second for heads and two for bodies."""
-    with live(tiny, head_s=1.0, body_s=2.0, connections_per_client=40, photos_at_once=4) as url:
-        yield url
+def hasty(steerable: Path) -> Iterator[str]:
+    """A service in a process of its own that waits a second for heads and two for bodies."""
+    command = [sys.executable, "-c", HASTY, str(steerable)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            address = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+            assert address
+            yield address[0]
+        finally:
+            process.kill()
 
 
 def test_slow_clients_hold_nothing_and_health_answers(hasty: str) -> None:
@@ -163,3 +184,35 @@ def test_half_read_uploads_of_one_client_leave_room_for_others() -> None:
             await asyncio.wait_for(upload("a", 2), 0.1)
 
     asyncio.run(act())
+
+
+def test_the_largest_unread_answers_go_when_all_together_are_too_many() -> None:
+    class Held:
+        """A connection with so many bytes unsent."""
+
+        peer = address = "192.0.2.1"
+        waiting_since, alive = None, True
+
+        def __init__(self, unsent: int) -> None:
+            self.unsent = unsent
+
+        def abort(self) -> None:
+            self.alive = False
+
+    registry = connections.Connections(ServerConfig(), 10)
+    held: list[Any] = [Held(size * 2**20) for size in (10, 200, 90, 50)]
+    for one in held:
+        assert registry.add(one) is None
+    registry.bound_unsent()
+    assert [one.alive for one in held] == [True, False, True, True]
+
+
+def test_there_are_no_more_connections_than_files() -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, {hard}));"
+        "from facevae.server.run import most_connections as m; print(m(), resource.getrlimit(7)[0])"
+    )
+    pytest.importorskip("resource", reason="Windows counts otherwise")
+    for hard, expected in ((300, "68 300"), (4096, "1000 1232")):
+        command = [sys.executable, "-c", code.format(hard=hard)]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == expected

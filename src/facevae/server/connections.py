@@ -138,14 +138,19 @@ class Connection(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        allowed_s = WRITE_GRACE_S + self.unsent / LEAST_RATE
-        self._write = self.loop.call_later(allowed_s, self.abort)
+        self._limit_unread()
         self.registry.bound_unsent()
 
     def resume_writing(self) -> None:
-        if self._write is not None:
+        if self._write is not None and not self.transport.is_closing():
             self._write.cancel()
         super().resume_writing()
+
+    def _limit_unread(self) -> None:
+        """From now on the time runs in which what is unsent must be read."""
+        if self._write is not None:
+            self._write.cancel()
+        self._write = self.loop.call_later(WRITE_GRACE_S + self.unsent / LEAST_RATE, self.abort)
 
     def _look(self) -> None:
         """While no request is in hand, the time runs in which the next one's head must be whole.
@@ -164,6 +169,7 @@ class Connection(H11Protocol):
         if self._spoke and not self.transport.is_closing():
             self.transport.write(LATE)
         self.transport.close()
+        self._limit_unread()  # a transport that is closed waits for its client all the same
 
 
 class Probes:

@@ -124,14 +124,14 @@ class Guard:
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body") and not whole:
                 whole = True
-                limit.reschedule(begun + most_s)
+                _move(limit, begun + most_s)
             return message
 
         async def noting(message: Message) -> None:
             nonlocal started
             if not started:  # how long it may take to be read is the connection's matter
                 started = True
-                limit.reschedule(None)
+                _move(limit, None)
             await send(message)
 
         try:
@@ -176,6 +176,11 @@ class Guard:
         name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
         hosts: Sequence[str] = self.config.allowed_hosts
         return not hosts or name.strip("[]").lower() in hosts
+
+
+def _move(limit: asyncio.Timeout, when: float | None) -> None:
+    if not limit.expired():  # one that has expired cannot be moved, and a cancelled app may still send
+        limit.reschedule(when)
 
 
 def _is_api(route: str) -> bool:
