@@ -119,10 +119,13 @@ def free_port() -> int:
 
 
 def documented(kind: str, upstream: str) -> list[str]:
-    """The blocks of docs/serve.md for this proxy, for a service at `upstream`."""
+    """What docs/serve.md says for this proxy: for a name of its own, and below /faces."""
     blocks = re.findall(rf"```{kind}\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.S)
     assert blocks
     assert all("127.0.0.1:8000" in block for block in blocks)
+    if kind == "nginx":
+        assert "`location /faces/`" in DOCS.read_text(encoding="utf-8")
+        blocks.append(blocks[0].replace("location / ", "location /faces/ "))
     return [block.replace("127.0.0.1:8000", upstream.removeprefix("http://")) for block in blocks]
 
 

