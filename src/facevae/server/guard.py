@@ -147,23 +147,23 @@ class Guard:
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send, client: str) -> None:
         route = route_of(scope)
-        if UPLOAD.fullmatch(route) and not _is_api(route):  # Gradio bounds it, and puts it on the disk
+        api, photo = _is_api(route), route in self.photo_paths
+        if not api and UPLOAD.fullmatch(route):  # Gradio bounds it, and puts it on the disk
             await self.app(scope, receive, send)
-        elif _is_api(route) and route not in self.photo_paths:
-            receive = await self._reading.whole(scope, receive, SMALL_BODY, client)
-            await self.app(scope, receive, send)
-        elif not _is_api(route):
-            receive = await self._reading.whole(scope, receive, self._reading.largest, client)
-            await self.app(scope, receive, send)
-        else:
+            return
+        if photo:
             self._check_photos()
-            receive = await self._reading.whole(scope, receive, self._reading.largest, client)
-            self._check_photos()
-            self._photos += 1
-            try:
-                await self.app(scope, receive, send)
-            finally:
-                self._photos -= 1
+        most = SMALL_BODY if api and not photo else self._reading.largest
+        receive = await self._reading.whole(scope, receive, most, client)
+        if not photo:
+            await self.app(scope, receive, send)
+            return
+        self._check_photos()  # again: others' may have become whole first
+        self._photos += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._photos -= 1
 
     def _check_photos(self) -> None:
         if self._photos >= self.config.photos_at_once:
