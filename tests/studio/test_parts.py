@@ -20,10 +20,11 @@ from facevae.generator import FaceGenerator
 from facevae.studio.batch import BatchWish, make_batch
 from facevae.studio.breeding import breed, genes_of, with_genes
 from facevae.studio.editing import edited, find_subjects
+from facevae.studio.gate import ROUTES
 from facevae.studio.history import History
 from facevae.studio.lineage import Generation, Lineage
 from facevae.studio.model import model_card, report_pages
-from facevae.studio.own_origin import ROUTES, localised, preferred
+from facevae.studio.own_origin import localised, preferred
 from facevae.studio.parameters import Parameters
 from facevae.studio.service import BusyError, Service, Turn
 from facevae.studio.wording import TEXTS, Words

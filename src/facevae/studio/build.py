@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from html import escape
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import gradio as gr
 
@@ -17,6 +17,8 @@ from facevae.studio.edit import EditTab
 from facevae.studio.mix import MixTab
 from facevae.studio.model import ModelTab
 from facevae.studio.morphing import MorphTab
+from facevae.studio.own_folder import own_folder
+from facevae.studio.protect import protection
 from facevae.studio.service import MOST_WAITING, Service
 from facevae.studio.studio import Studio
 from facevae.studio.style import StyleTab
@@ -26,8 +28,6 @@ T = TypeVar("T")
 
 DELETE_EVERY_S, DELETE_AFTER_S = 300, 1200
 """How often uploads and offered files are looked through, and how old they may grow."""
-MOST_VISITORS = 64
-"""Whose photos and histories are kept in memory; the one longest away is forgotten first."""
 
 
 def in_a_loop(make: Callable[[], T]) -> T:
@@ -43,6 +43,19 @@ def in_a_loop(make: Callable[[], T]) -> T:
     return make()
 
 
+class StudioBlocks(gr.Blocks):
+    """Gradio's, protected as the mounted studio is when it is launched alone."""
+
+    def __init__(self, service: Service, **options: Any) -> None:
+        super().__init__(**options)
+        self.service = service
+
+    def launch(self, *args: Any, **options: Any) -> Any:
+        """As gradio.Blocks.launch. Other sites may show it in a frame, as Hugging Face does with Spaces."""
+        own = {**protection(self, self.service, framed=True), **(options.get("app_kwargs") or {})}
+        return super().launch(*args, **{**options, "app_kwargs": own, "ssr_mode": False})
+
+
 def build_studio(generator: FaceGenerator | Service, language: str = "en") -> gr.Blocks:
     """The studio in one language ('en' or 'zh'), to be launched or mounted. Nothing of it leaves the machine.
 
@@ -54,10 +67,13 @@ def build_studio(generator: FaceGenerator | Service, language: str = "en") -> gr
 
 def _build(generator: FaceGenerator | Service, language: str) -> gr.Blocks:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Gradio reads this when components are made, and again whenever it looks at a path.
+    os.environ["GRADIO_TEMP_DIR"] = str(own_folder())
     service = generator if isinstance(generator, Service) else Service(generator)
     words = Words(language)
     studio = Studio(service, words)
-    blocks = gr.Blocks(
+    blocks = StudioBlocks(
+        service,
         analytics_enabled=False,
         title=words("title"),
         delete_cache=(DELETE_EVERY_S, DELETE_AFTER_S),
@@ -69,7 +85,6 @@ def _build(generator: FaceGenerator | Service, language: str) -> gr.Blocks:
             _lay_tabs(studio, blocks)
         gr.HTML(f'<footer class="fv-footer">{escape(words("footer"))}</footer>')
     blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=1, api_open=False)
-    blocks.state_session_capacity = MOST_VISITORS
     return blocks
 
 

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import os
-import shutil
-import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
@@ -18,7 +11,10 @@ from starlette.middleware import Middleware
 from facevae.generator import FaceGenerator
 from facevae.server.uploads import UploadLimits
 from facevae.studio.build import build_studio, in_a_loop
+from facevae.studio.files import FileLimits
+from facevae.studio.own_folder import own_folder
 from facevae.studio.own_origin import OwnOrigin
+from facevae.studio.protect import protection
 from facevae.studio.service import Service
 from facevae.studio.theme import looks, write_icon
 from facevae.studio.wording import LANGUAGES
@@ -30,20 +26,17 @@ def mount_studio(
     folder: Path | None = None,
     limits: UploadLimits | None = None,
     path: str = "/",
+    room: FileLimits | None = None,
 ) -> FastAPI:
     """Mount the studio at `path`, English there and Chinese at `path`zh/; returns `app`.
 
-    folder: the model's own, for its card and reports; None finds that of a shipped model. limits: of uploads.
-    Mount after all other routes: at '/' it answers whatever they do not. Uploads and files for downloading
-    lie in a folder of its own, which is deleted when the application stops.
+    folder: the model's own, for its card and reports; None finds that of a shipped model. limits: of an
+    upload; room: of all of them on the disk. Mount after all other routes: at '/' it answers whatever they do
+    not. Uploads and files for downloading lie in a folder of its own, deleted when the application stops.
     """
-    service, temporary = Service(generator, folder, limits), Path(tempfile.mkdtemp(prefix="facevae-studio-"))
-    service.temporary = temporary
-    # Gradio reads this when components are made and again at every upload.
-    os.environ["GRADIO_TEMP_DIR"] = str(temporary)
-    icon = write_icon(temporary) if path == "/" else None
+    service = Service(generator, folder, limits, room)
+    icon = write_icon(own_folder()) if path == "/" else None
     in_a_loop(lambda: _mount(app, service, path, icon))
-    _delete_at_end(app, temporary)
     return app
 
 
@@ -51,28 +44,17 @@ def _mount(app: FastAPI, service: Service, path: str, icon: Path | None) -> None
     first, *others = LANGUAGES
     for language in (*others, first):
         blocks = build_studio(service, language)
+        kwargs = protection(blocks, service, path)
+        kwargs["middleware"] = [Middleware(OwnOrigin, language=language), *kwargs["middleware"]]
         gr.mount_gradio_app(
             app, blocks, path if language == first else f"{path.rstrip('/')}/{language}",
-            app_kwargs={"middleware": [Middleware(OwnOrigin, language=language)]},
+            app_kwargs=kwargs,
             footer_links=[], run_history=False, show_error=True, enable_monitoring=False, pwa=False,
             mcp_server=False, ssr_mode=False, favicon_path=str(icon) if icon and language == first else None,
             max_file_size=service.limits.most_bytes, **looks(),
         )  # fmt: skip
-
-
-def _delete_at_end(app: FastAPI, folder: Path) -> None:
-    inner = app.router.lifespan_context
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: Any) -> AsyncIterator[Any]:
-        try:
-            async with inner(app) as state:
-                yield state
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    app.router.lifespan_context = lifespan
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # of an application that never started
+        # Without this, which mounting leaves out, Gradio's own check of paths says yes to all.
+        blocks.has_launched = True
 
 
 def end_streams(app: FastAPI) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,10 @@ from facevae.errors import FaceVAEError
 from facevae.generator import FaceGenerator
 from facevae.models import SHIPPED, shipped_models
 from facevae.server.uploads import UploadLimits, read_photo
+from facevae.studio.files import FileLimits, Files
 from facevae.studio.meter import IdentityMeter
+from facevae.studio.own_folder import own_folder
+from facevae.studio.states import Memory
 
 MOST_WAITING = 32
 """Answers that may wait for the one that is computed; one more is refused at once."""
@@ -47,8 +51,9 @@ class Service:
     """The model and what goes with it, for both languages and all visitors."""
 
     def __init__(
-        self, generator: FaceGenerator, folder: Path | None = None, limits: UploadLimits | None = None
-    ) -> None:
+        self, generator: FaceGenerator, folder: Path | None = None, limits: UploadLimits | None = None,
+        room: FileLimits | None = None,
+    ) -> None:  # fmt: skip
         """folder: the model's own, for its card and reports; None finds that of a shipped model by name."""
         # A copy has a face detector of its own: one detector serves one thread at a time.
         self.generator = copy.copy(generator)
@@ -56,8 +61,8 @@ class Service:
         if folder is None and generator.name in shipped_models():
             folder = SHIPPED / generator.name
         self.folder, self.limits, self.turn = folder, limits or UploadLimits(), Turn()
-        self.temporary: Path | None = None
-        """Where files for downloading are put; None: the system's place for temporary files."""
+        self.files = Files(own_folder() / secrets.token_hex(8), room)
+        self.memory = Memory()
 
     @cached_property
     def meter(self) -> IdentityMeter:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 import logging
-import tempfile
 from collections.abc import Callable, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from facevae.data.photos import Photo
 from facevae.errors import DataError, FaceVAEError
 from facevae.generator import FaceGenerator
 from facevae.images import Photos
+from facevae.studio.files import SCOPE_KEY, Visitor
 from facevae.studio.parameters import MOST_SEED
 from facevae.studio.service import BusyError, Service
 from facevae.studio.wording import Words
@@ -112,24 +112,16 @@ class Studio:
 
     def drop(self, label: str, elem_id: str, several: bool = False) -> gr.File:
         """Where photos are dropped; hands over their bytes."""
-        drop = gr.File(
+        return gr.File(
             label=label, type="binary", file_count="multiple" if several else "single", height=140,
             elem_id=elem_id, elem_classes="fv-drop",
         )  # fmt: skip
-        take = drop.async_move_resource_to_block_cache
-
-        async def only_uploads(path: str | Path | None) -> str | None:
-            # Gradio would download an address that a client sends in place of an uploaded file.
-            if path is not None and "://" in str(path):
-                raise self.error("error_photo", reason="an address, not an upload")
-            result: str | None = await take(path)
-            return result
-
-        drop.async_move_resource_to_block_cache = only_uploads
-        return drop
 
     def offered(self, name: str, data: bytes) -> str:
-        """A file of this name with these bytes, for downloading; the server deletes it with its folder."""
-        folder = Path(tempfile.mkdtemp(prefix="facevae-", dir=self.service.temporary))
-        (folder / name).write_bytes(data)
-        return str(folder / name)
+        """A file of this name with these bytes, for the visitor who is answered to download.
+
+        Raises TooLargeError and BusyError where there is no room for it.
+        """
+        request = LocalContext.request.get(None)
+        visitor = request.request.scope[SCOPE_KEY] if request else Visitor("", "")
+        return self.service.files.keep(visitor, name, data)

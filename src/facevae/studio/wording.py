@@ -115,6 +115,10 @@ _MIX = {
     ),
     "mix_choose": ("Choose a face.", "请选择一张脸。"),
     "mix_anew": ("New people", "换一批人"),
+    "mix_full": (
+        "There is no room for another generation. “{anew}” begins afresh.",
+        "谱系已满，放不下新的一代。点“{anew}”可重新开始。",
+    ),
     "mix_take": ("Add the face of Create", "加入“生成”页中的脸"),
     "mix_photo": ("Add the face of a photo", "加入照片中的脸"),
     "mix_keep": ("Keep this face among the others", "把这张脸留在人群中"),
