@@ -34,7 +34,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 def gate(tmp_path: Path) -> Gate:
     text, number, drop = (object.__new__(kind) for kind in (gr.Textbox, gr.Number, gr.File))
     blocks: Any = SimpleNamespace(
-        fns={0: SimpleNamespace(inputs=[]), NUMBER: SimpleNamespace(inputs=[text, number, drop])}
+        fns={0: SimpleNamespace(inputs=[]), NUMBER: SimpleNamespace(inputs=[text, number, drop])},
+        _queue=SimpleNamespace(pending_messages_per_session={}),
     )
     files = Files(tmp_path, FileLimits(2**20, 2**19))
     return Gate(echo, blocks, files, UploadLimits(most_bytes=2**17))
@@ -85,7 +86,7 @@ def test_only_what_is_known_of_a_call_reaches_gradio(client: TestClient) -> None
 
 @pytest.mark.parametrize(
     "value",
-    [{}, {"path": "/etc/passwd", "meta": META}, [{"path": "/etc/passwd"}], [["deep"]], {"a": {"b": {"path": "x"}}},
+    [{}, {"path": "/etc/passwd", "meta": META}, [{"path": "/etc/passwd"}], [["deep"]], {"a": {"path": "x"}},
      float("inf"), float("nan"), 10**400, -(2**60), list(range(100))],
 )  # fmt: skip
 @pytest.mark.parametrize("place", [0, 1])
@@ -134,6 +135,9 @@ def test_a_page_is_known_by_its_visitor_too(gate: Gate) -> None:
     one, other = TestClient(gate), TestClient(gate)
     names = [reached(sent(client, ["", 1, None]))["session_hash"] for client in (one, other, one)]
     assert names[0] == names[2] != names[1]
+    assert "session_not_found" in one.get("/gradio_api/queue/data?session_hash=page").text
+    gate._queue.pending_messages_per_session[names[0]] = []
+    assert "session_not_found" in other.get("/gradio_api/queue/data?session_hash=page").text
     stream = one.get("/gradio_api/queue/data?session_hash=page&more=1").json()["query"]
     assert stream == f"session_hash={names[0]}"
     assert one.get("/gradio_api/heartbeat/page").json()["path"] == f"/gradio_api/heartbeat/{names[0]}"
@@ -233,7 +237,7 @@ def test_a_full_disk_says_when_to_come_again(gate: Gate) -> None:
     ("method", "route"),
     [("POST", "/"), ("POST", "/gradio_api/component_server"), ("GET", "/gradio_api/call/x"),
      ("GET", "/gradio_api/proxy=https://a.hf.space/x"), ("POST", "/gradio_api/run/other"),
-     ("GET", "/monitoring"), ("POST", "/gradio_api/stream/x"), ("GET", "/gradio_api/deep_link"), ("GET", "/login")],
+     ("GET", "/monitoring"), ("POST", "/gradio_api/stream/x"), ("GET", "/gradio_api/deep_link")],
 )  # fmt: skip
 def test_what_the_page_does_not_ask_for_is_not_there(client: TestClient, method: str, route: str) -> None:
     assert client.request(method, route).status_code == 404

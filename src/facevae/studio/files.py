@@ -17,6 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from facevae.server.problems import BusyError
 from facevae.server.uploads import TooLargeError
+from facevae.studio.own_folder import delete_part
 
 LEAST_BYTES = 16 * 2**10
 """What a file counts at least: its entry on the disk and in memory costs too."""
@@ -107,7 +108,7 @@ class Files:
         with self._lock:
             self._kept.clear()
             self._taken.clear()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            delete_part(self.folder)
 
     def taken_bytes(self) -> int:
         """By all visitors, what is on its way included."""

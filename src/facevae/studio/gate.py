@@ -30,6 +30,9 @@ ROUTES = re.compile(
 )
 """What a browser asks the studio for. Gradio's other routes fetch addresses, edit code or tell statistics."""
 COOKIE = "facevae_studio"
+NO_SESSION = (
+    'data: {"msg": "unexpected_error", "message": "404", "success": false, "session_not_found": true}\n\n'
+)
 MOST_FILES = 32
 """Of one upload."""
 
@@ -53,6 +56,7 @@ class Gate:
             number: [isinstance(component, gr.File) for component in function.inputs]
             for number, function in blocks.fns.items()
         }
+        self._queue = blocks._queue
         self._posts: dict[str, Handler] = {
             "/gradio_api/upload": self._upload, "/gradio_api/run/predict": self._call,
             "/gradio_api/queue/join": self._call, "/gradio_api/cancel": self._cancel,
@@ -126,7 +130,12 @@ class Gate:
 
     async def _answers(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
         asked = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])
-        query = urlencode({"session_hash": session_name(visitor, asked[-1])})
+        session = session_name(visitor, asked[-1])
+        if session not in self._queue.pending_messages_per_session:
+            # As Gradio says it, which also writes a traceback to the log.
+            await Response(NO_SESSION, media_type="text/event-stream")(scope, receive, send)
+            return
+        query = urlencode({"session_hash": session})
         await self.app({**scope, "query_string": query.encode()}, receive, send)
 
     async def _alive(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:

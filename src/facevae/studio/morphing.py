@@ -16,7 +16,6 @@ from facevae.errors import DataError
 from facevae.generator import Latents
 from facevae.morph import morph, resampled, write_film
 from facevae.provenance import EDITED
-from facevae.studio.own_folder import own_folder
 from facevae.studio.parameters import TRUNCATION, fresh_seed
 from facevae.studio.pictures import data_uri, figure, grid
 from facevae.studio.studio import PROGRESS, Studio
@@ -78,7 +77,7 @@ class MorphTab:
         )
         facts = {"model": generator.name, "job": "morph", "stops": names, "frames": len(larger)}
         facts |= EDITED if photos else {}
-        with tempfile.TemporaryDirectory(dir=own_folder()) as folder:
+        with tempfile.TemporaryDirectory(dir=self.studio.service.files.folder) as folder:
             path = Path(folder) / "morph.mp4"
             write_film(path, larger, FPS, **facts)
             film = data_uri(path.read_bytes(), "video/mp4")

@@ -12,7 +12,6 @@ from facevae.generator import FaceGenerator
 from facevae.server.uploads import UploadLimits
 from facevae.studio.build import build_studio, in_a_loop
 from facevae.studio.files import FileLimits
-from facevae.studio.own_folder import own_folder
 from facevae.studio.own_origin import OwnOrigin
 from facevae.studio.protect import protection
 from facevae.studio.service import Service
@@ -35,7 +34,7 @@ def mount_studio(
     not. Uploads and files for downloading lie in a folder of its own, deleted when the application stops.
     """
     service = Service(generator, folder, limits, room)
-    icon = write_icon(own_folder()) if path == "/" else None
+    icon = write_icon(service.files.folder) if path == "/" else None
     in_a_loop(lambda: _mount(app, service, path, icon))
     return app
 

@@ -13,11 +13,25 @@ from pathlib import Path
 
 PREFIX = "facevae-studio-"
 """What such a folder's name begins with; then come the process's number and a random part."""
+PART = "part-"
+
+
+def new_part() -> Path:
+    """A folder within the own folder, until `delete_part`."""
+    return Path(tempfile.mkdtemp(prefix=PART, dir=own_folder()))
+
+
+def delete_part(part: Path) -> None:
+    """Delete it, and with the last one the own folder: a signal may end the process before it tidies up."""
+    shutil.rmtree(part, ignore_errors=True)
+    if not list(part.parent.glob(f"{PART}*")):
+        shutil.rmtree(part.parent, ignore_errors=True)
+        own_folder.cache_clear()
 
 
 @functools.cache
 def own_folder() -> Path:
-    """The folder, which is deleted when the process ends; made at the first call, which clears leftovers."""
+    """The folder, deleted when the process ends if not before; the first call clears leftovers."""
     base = Path(tempfile.gettempdir())
     clear_leftovers(base)
     made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=base))
@@ -30,7 +44,7 @@ def own_folder() -> Path:
 
 def clear_leftovers(base: Path) -> None:
     """Delete the folders in `base` that are this user's and whose process no longer lives, however old."""
-    for folder in base.glob(f"{PREFIX}*"):
+    for folder in base.glob(f"{PREFIX}*-*"):
         with contextlib.suppress(OSError):
             own = not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
             if own and not folder.is_symlink() and (held := lock(folder)) is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from facevae.models import SHIPPED, shipped_models
 from facevae.server.uploads import UploadLimits, read_photo
 from facevae.studio.files import FileLimits, Files
 from facevae.studio.meter import IdentityMeter
-from facevae.studio.own_folder import own_folder
+from facevae.studio.own_folder import new_part
 from facevae.studio.states import Memory
 
 MOST_WAITING = 32
@@ -61,7 +60,7 @@ class Service:
         if folder is None and generator.name in shipped_models():
             folder = SHIPPED / generator.name
         self.folder, self.limits, self.turn = folder, limits or UploadLimits(), Turn()
-        self.files = Files(own_folder() / secrets.token_hex(8), room)
+        self.files = Files(new_part(), room)
         self.memory = Memory()
 
     @cached_property
