@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from facevae.server.uploads import UploadLimits
+from facevae.studio.answers import MOST_AWAITED, Answers
 from facevae.studio.files import FileLimits, Files
 from facevae.studio.gate import COOKIE, Gate
 
@@ -35,10 +36,10 @@ def gate(tmp_path: Path) -> Gate:
     text, number, drop = (object.__new__(kind) for kind in (gr.Textbox, gr.Number, gr.File))
     blocks: Any = SimpleNamespace(
         fns={0: SimpleNamespace(inputs=[]), NUMBER: SimpleNamespace(inputs=[text, number, drop])},
-        _queue=SimpleNamespace(pending_messages_per_session={}),
+        _queue=SimpleNamespace(pending_messages_per_session={}, pending_event_ids_session={}),
     )
     files = Files(tmp_path, FileLimits(2**20, 2**19))
-    return Gate(echo, blocks, files, UploadLimits(most_bytes=2**17))
+    return Gate(echo, blocks, Answers(blocks), files, UploadLimits(most_bytes=2**17))
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_a_page_is_known_by_its_visitor_too(gate: Gate) -> None:
     names = [reached(sent(client, ["", 1, None]))["session_hash"] for client in (one, other, one)]
     assert names[0] == names[2] != names[1]
     assert "session_not_found" in one.get("/gradio_api/queue/data?session_hash=page").text
-    gate._queue.pending_messages_per_session[names[0]] = []
+    gate.answers._queue.pending_messages_per_session[names[0]] = []
     assert "session_not_found" in other.get("/gradio_api/queue/data?session_hash=page").text
     stream = one.get("/gradio_api/queue/data?session_hash=page&more=1").json()["query"]
     assert stream == f"session_hash={names[0]}"
@@ -147,6 +148,13 @@ def test_a_page_is_known_by_its_visitor_too(gate: Gate) -> None:
     assert reached(cancelled)["session_hash"] == names[0]
     assert one.post("/gradio_api/reset", json={"event_id": "ab12"}).status_code == 200
     assert one.cookies[COOKIE] not in names[0]
+
+
+def test_a_page_that_awaits_too_much_waits(client: TestClient, gate: Gate) -> None:
+    name = reached(sent(client, ["", 1, None]))["session_hash"]
+    gate.answers._queue.pending_event_ids_session[name] = set(range(MOST_AWAITED))
+    assert sent(client, ["", 1, None]).status_code == 429
+    assert sent(client, ["", 1, None], session_hash="another page").status_code == 200
 
 
 @pytest.mark.parametrize("key", ["", "short", "a" * 44, "../" * 14 + "a", "ä" * 43])

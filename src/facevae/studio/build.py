@@ -26,9 +26,6 @@ from facevae.studio.wording import LANGUAGES, Words
 
 T = TypeVar("T")
 
-DELETE_EVERY_S, DELETE_AFTER_S = 300, 1200
-"""How often uploads and offered files are looked through, and how old they may grow."""
-
 
 def in_a_loop(make: Callable[[], T]) -> T:
     """What `make` makes, while an event loop runs: where none does, Gradio opens many and closes none."""
@@ -76,7 +73,6 @@ def _build(generator: FaceGenerator | Service, language: str) -> gr.Blocks:
         service,
         analytics_enabled=False,
         title=words("title"),
-        delete_cache=(DELETE_EVERY_S, DELETE_AFTER_S),
         fill_width=True,
     )
     with blocks:

@@ -20,7 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from facevae.errors import DataError, FaceVAEError
 from facevae.server.problems import problem, problem_of
 from facevae.server.uploads import TooLargeError, UploadLimits
-from facevae.studio.calls import MOST_BODY, checked_call, checked_cancel, session_name
+from facevae.studio.answers import Answers
+from facevae.studio.calls import MOST_BODY, checked_call, checked_cancel, read_json, session_name
 from facevae.studio.files import SCOPE_KEY, Files, Visitor
 
 ROUTES = re.compile(
@@ -47,19 +48,19 @@ class Gate:
     """
 
     def __init__(
-        self, app: ASGIApp, blocks: gr.Blocks, files: Files, limits: UploadLimits, home: str = "/",
-        framed: bool = False,
+        self, app: ASGIApp, blocks: gr.Blocks, answers: Answers, files: Files, limits: UploadLimits,
+        home: str = "/", framed: bool = False,
     ) -> None:  # fmt: skip
         """home: the path that the cookie is for. framed: other sites may show the studio in a frame."""
-        self.app, self.files, self.limits, self.home, self.framed = app, files, limits, home, framed
+        self.app, self.answers, self.files, self.limits = app, answers, files, limits
+        self.home, self.framed = home, framed
         self._inputs = {
             number: [isinstance(component, gr.File) for component in function.inputs]
             for number, function in blocks.fns.items()
         }
-        self._queue = blocks._queue
         self._posts: dict[str, Handler] = {
             "/gradio_api/upload": self._upload, "/gradio_api/run/predict": self._call,
-            "/gradio_api/queue/join": self._call, "/gradio_api/cancel": self._cancel,
+            "/gradio_api/queue/join": self._join, "/gradio_api/cancel": self._cancel,
             "/gradio_api/reset": self._cancel,
         }  # fmt: skip
 
@@ -131,12 +132,13 @@ class Gate:
     async def _answers(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
         asked = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])
         session = session_name(visitor, asked[-1])
-        if session not in self._queue.pending_messages_per_session:
+        if not self.answers.known(session):
             # As Gradio says it, which also writes a traceback to the log.
             await Response(NO_SESSION, media_type="text/event-stream")(scope, receive, send)
             return
         query = urlencode({"session_hash": session})
-        await self.app({**scope, "query_string": query.encode()}, receive, send)
+        with self.answers.heard(session):
+            await self.app({**scope, "query_string": query.encode()}, receive, send)
 
     async def _alive(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
         before, _, sent = scope["path"].rstrip("/").rpartition("/")
@@ -150,6 +152,11 @@ class Gate:
 
     async def _call(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
         body = checked_call(await _read(receive), self._inputs, visitor, self.files)
+        await self.app(_as_json(scope, body), _again(body, receive), send)
+
+    async def _join(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
+        body = checked_call(await _read(receive), self._inputs, visitor, self.files)
+        self.answers.joined(read_json(body)["session_hash"])
         await self.app(_as_json(scope, body), _again(body, receive), send)
 
     async def _cancel(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
