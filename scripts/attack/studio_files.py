@@ -140,10 +140,11 @@ def _sent(target: Target, language: str, paths: list[str], canary: Canary) -> It
         if client.get("/config").status_code != 200:
             return
         for number, (function, values, place) in enumerate(calls(client)):
-            for turn, path in enumerate(paths):
-                # Every input gets the first shape of the first path; all others take turns.
+            # Every input gets the first path in the first shape; other paths and shapes take turns.
+            others = paths[1:] and [paths[1 + number % (len(paths) - 1)]]
+            for turn, path in enumerate([paths[0], *others]):
                 some = shapes(path)
-                file = some[(number + turn) % len(some) if turn else 0]
+                file = some[number // max(1, len(paths) - 1) % len(some) if turn else 0]
                 data = [*values[:place], file, *values[place + 1 :]]
                 event = {"event_data": {"index": file, "value": file}} if number % 2 else {}
                 queued = bool(function["queue"]) or turn % 2 == 1

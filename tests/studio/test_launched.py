@@ -12,11 +12,12 @@ from facevae.generator import FaceGenerator
 from facevae.studio.build import build_studio
 from facevae.studio.states import States
 from facevae.studio.theme import looks
+from tests.conftest import attack
 
 
 @pytest.fixture(scope="module")
-def launched(steerable: Path) -> Iterator[str]:
-    blocks = build_studio(FaceGenerator.from_pretrained(steerable, "cpu"))
+def launched() -> Iterator[str]:
+    blocks = build_studio(FaceGenerator.from_pretrained("face64", "cpu"))
     _, url, _ = blocks.launch(prevent_thread_lock=True, quiet=True, **looks())
     assert blocks.has_launched
     assert isinstance(blocks.state_holder, States)
@@ -43,6 +44,12 @@ def test_it_takes_uploads_of_a_visitor_and_nothing_else(launched: str, tmp_path:
             body = {"data": data, "fn_index": call["id"], "session_hash": "page"}
             assert client.post("/gradio_api/queue/join", json=body).status_code == 422
         assert client.get("/gradio_api/proxy=https://a.hf.space/b").status_code == 404
+
+
+def test_uploads_and_pages_are_of_one_visitor_and_one_origin_and_bounded(launched: str) -> None:
+    findings = attack("studio_uploads", launched)
+    assert [finding for finding in findings if finding.got_through] == []
+    assert sum(finding.tried > 0 for finding in findings) == 6
 
 
 def test_it_opens_in_a_frame_of_another_site(launched: str) -> None:
