@@ -117,7 +117,8 @@ def _more_than_the_quota(target: Target) -> Finding:
     for _ in range(QUOTA // SIZE + 6):
         with target.client() as fresh:
             answer = _upload(fresh, secrets.token_bytes(1024) + bytes(SIZE))
-            taken += [(answer.json()[0], fresh.cookies)] * (answer.status_code == 200)
+            if answer.status_code == 200:
+                taken.append((answer.json()[0], fresh.cookies))
     kept = sum(
         httpx.get(f"{target.url}/gradio_api/file={path}", cookies=cookies).status_code == 200
         for path, cookies in taken

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.conftest import attack
+
+LAUNCH = """
+import sys
 from facevae.generator import FaceGenerator
 from facevae.studio.build import build_studio
-from facevae.studio.states import States
 from facevae.studio.theme import looks
-from tests.conftest import attack
+blocks = build_studio(FaceGenerator.from_pretrained("face64", "cpu"))
+_, url, _ = blocks.launch(prevent_thread_lock=True, quiet=True, **looks())
+print(url, blocks.has_launched, type(blocks.state_holder).__name__, flush=True)
+sys.stdin.read()
+blocks.close()
+"""
 
 
 @pytest.fixture(scope="module")
-def launched() -> Iterator[str]:
-    blocks = build_studio(FaceGenerator.from_pretrained("face64", "cpu"))
-    _, url, _ = blocks.launch(prevent_thread_lock=True, quiet=True, **looks())
-    assert blocks.has_launched
-    assert isinstance(blocks.state_holder, States)
-    yield url.rstrip("/")
-    folder = blocks.service.files.folder
-    assert folder.exists()
-    blocks.close()
-    assert not folder.exists(), "uploads were left behind"
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a studio that was launched alone, in a process of its own."""
+    files = tmp_path_factory.mktemp("launched")
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", LAUNCH], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, env={**os.environ, "TMPDIR": str(files)},
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        url, *said = process.stdout.readline().split()
+        assert said == ["True", "States"]
+        yield url.rstrip("/")
+        assert list(files.glob("facevae-studio-*"))
+    assert not list(files.glob("*facevae-studio-*")), "uploads were left behind"
 
 
 def test_it_takes_uploads_of_a_visitor_and_nothing_else(launched: str, tmp_path: Path) -> None:
