@@ -116,24 +116,33 @@ class Files:
 
     def _make_room(self, visitor: Visitor, size: int, on_its_way: int) -> None:
         """Let `size` more bytes be counted, or raise."""
-        limits, taken = self.limits, self._taken
+        limits = self.limits
         if on_its_way + size > limits.visitor_bytes:
             raise TooLargeError(
                 f"too much at once: the files of one visitor may have {limits.visitor_bytes:,} bytes."
             )
-        for kept in [one for one in self._kept.values() if one.visitor.key == visitor.key]:
-            if taken[f"key {visitor.key}"] + size <= limits.visitor_bytes:
-                break
-            self._delete(kept)
-        self.sweep()
-        shares = {f"key {visitor.key}": limits.visitor_bytes, "": limits.total_bytes,
-                  f"address {visitor.address}": int(limits.total_bytes * ADDRESS_SHARE)}  # fmt: skip
-        if any(taken[name] + size > most for name, most in shares.items()):
+        if self._lacking(visitor, size) > 0:
+            self.sweep()
+        lacking = self._lacking(visitor, size)
+        own = [one for one in self._kept.values() if one.visitor.key == visitor.key] if lacking > 0 else []
+        if lacking > sum(kept.size for kept in own):
             wait = int(limits.keep_s)
             raise BusyError(
                 f"the studio's room for files is taken; files are deleted after {wait // 60} minutes. "
                 "Try again later.", wait,
             )  # fmt: skip
+        for kept in own:
+            if lacking <= 0:
+                break
+            self._delete(kept)
+            lacking -= kept.size
+
+    def _lacking(self, visitor: Visitor, size: int) -> int:
+        """Bytes by which `size` more are too many for the visitor, the address or all together."""
+        limits = self.limits
+        shares = {"": limits.total_bytes, f"key {visitor.key}": limits.visitor_bytes,
+                  f"address {visitor.address}": int(limits.total_bytes * ADDRESS_SHARE)}  # fmt: skip
+        return max(self._taken[name] + size - most for name, most in shares.items())
 
     def _count(self, visitor: Visitor, size: int) -> None:
         for name in ("", f"key {visitor.key}", f"address {visitor.address}"):
