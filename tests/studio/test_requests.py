@@ -26,6 +26,14 @@ def test_no_input_of_the_studio_opens_a_file_or_an_address(running: Running) -> 
     assert httpx.get(f"{running.url}/theme.css", timeout=1).status_code == 200
 
 
+def test_the_page_and_its_configuration_name_no_folder_of_the_machine(running: Running) -> None:
+    for route in ("/?lang=en", "/config", "/gradio_api/info", "/zh/config"):
+        answer = httpx.get(running.url + route)
+        assert answer.status_code == 200
+        assert "facevae-studio-" not in answer.text
+        assert str(Path.home()) not in answer.text
+
+
 def test_an_aborted_upload_leaves_nothing_on_the_disk(running: Running) -> None:
     before = on_disk(running.files)
     host, port = running.url.removeprefix("http://").split(":")

@@ -46,7 +46,7 @@ def test_a_photo_is_styled_and_two_are_morphed(visitor: Visitor, photo: Path) ->
     visitor.page.wait_for_selector("#fv-style-drawn img")
     visitor.page.get_by_role("tab", name="Morph", exact=True).click()
     visitor.drop("#fv-morph-photos", photo, photo)
-    visitor.page.locator("#fv-morph-photos").get_by_text("1.png").nth(1).wait_for()
+    visitor.page.locator("#fv-morph-photos").locator("tr.file").nth(1).wait_for()
     visitor.slide("#fv-morph-frames", 12)
     visitor.page.locator("#fv-morph-do").click()
     visitor.page.wait_for_selector("#fv-morph-film video")
