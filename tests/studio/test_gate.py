@@ -166,8 +166,9 @@ def test_what_is_no_visitor_gets_another_key(gate: Gate, key: str) -> None:
 
 def test_a_visitor_keeps_the_cookie_and_https_keeps_it_to_itself(gate: Gate) -> None:
     client = TestClient(gate, base_url="https://faces.example")
-    first = client.get("/").headers["set-cookie"]
-    assert first.endswith("Secure")
+    first = client.get("/").headers
+    assert first["set-cookie"].endswith("Secure")
+    assert first["cache-control"] == "no-store"
     assert "set-cookie" not in client.get("/").headers
     assert "set-cookie" not in TestClient(gate).get("/assets/index.js").headers
 

@@ -115,7 +115,9 @@ class Gate:
 
         async def with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).append("set-cookie", cookie)
+                headers = MutableHeaders(scope=message)
+                headers.append("set-cookie", cookie)
+                headers["cache-control"] = "no-store"  # a cache between would make many people one visitor
             await send(message)
 
         return visitor, with_cookie
