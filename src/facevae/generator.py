@@ -202,19 +202,32 @@ class FaceGenerator:
             raise CheckpointError(f"the model '{self.name}' has no upscaler. Train one with: {remedy}")
         return self.upscaler
 
-    def reconstruct(self, photo: Photos, faces: str = "largest") -> list[Reconstruction]:
+    def reconstruct(
+        self, photo: Photos, faces: str = "largest", progress: Progress | None = None
+    ) -> list[Reconstruction]:
         """Find and align the faces of a photo, encode and decode them; the largest first.
 
-        photo: (H, W, 3) uint8, any size. faces: 'largest' or 'all'. Raises DataError when no face is found.
+        photo: (H, W, 3) uint8, any size. faces: 'largest' or 'all'. progress: called with (faces done, faces
+        in all). Raises DataError when no face is found.
+        """
+        found, aligned = self.find_faces(photo, faces, progress)
+        latents = self.encode(aligned)
+        return reconstructions(found, aligned, self.decode(latents, progress=progress), latents)
+
+    def find_faces(
+        self, photo: Photos, faces: str = "largest", progress: Progress | None = None
+    ) -> tuple[list[Face], Photos]:
+        """Where the faces of a photo are, the largest first, and each aligned, (N, H, W, 3) uint8.
+
+        Arguments as of `reconstruct`. Raises DataError when no face is found.
         """
         from facevae.data.align import align
 
-        found = self._detector.detect(photo, every=faces == "all")
+        found = self._detector.detect(photo, faces == "all", progress)
         if not found:
             raise DataError(f"no face found in a photo of {photo.shape[1]} x {photo.shape[0]} px")
         chosen = found if faces == "all" else found[:1]
-        aligned = np.stack([align(photo, face.landmarks_px, self.size_px) for face in chosen])
-        return self._through(aligned, chosen)
+        return chosen, np.stack([align(photo, face.landmarks_px, self.size_px) for face in chosen])
 
     def edit(self, photo: Photos, changes: Controls, **options: Any) -> list[Edit]:
         """The faces of a photo with other attributes; options as of `facevae.edit.edit_photo`."""
@@ -270,16 +283,6 @@ class FaceGenerator:
 
         return FaceDetector()
 
-    def _through(self, aligned: Photos, found: Sequence[Face]) -> list[Reconstruction]:
-        latents = self.encode(aligned)
-        decoded = self.decode(latents)
-        x, y = to_tensor(aligned), to_tensor(decoded)
-        psnrs, ssims = psnr_db(x, y).tolist(), ssim(x, y).tolist()
-        return [
-            Reconstruction(*parts)
-            for parts in zip(found, aligned, decoded, latents, psnrs, ssims, strict=True)
-        ]
-
     def _rows(self, controls: Controls | Sequence[Controls] | None, count: int) -> list[Controls]:
         """The controls of each face, checked."""
         rows = [controls or {}] if controls is None or isinstance(controls, Mapping) else list(controls)
@@ -301,6 +304,17 @@ class FaceGenerator:
                 f"faces must be uint8 of shape (N, {', '.join(map(str, shape))}) for this model, got "
                 f"{photos.dtype} {photos.shape}. Use reconstruct() for a photo: it finds and aligns the face."
             )
+
+
+def reconstructions(
+    found: Sequence[Face], aligned: Photos, decoded: Photos, latents: Latents
+) -> list[Reconstruction]:
+    """Faces, (N, H, W, 3) uint8, before and after the model with their latents (N, D): how near they are."""
+    x, y = to_tensor(aligned), to_tensor(decoded)
+    psnrs, ssims = psnr_db(x, y).tolist(), ssim(x, y).tolist()
+    return [
+        Reconstruction(*parts) for parts in zip(found, aligned, decoded, latents, psnrs, ssims, strict=True)
+    ]
 
 
 def _encoded(schema: Schema, rows: Sequence[Controls]) -> Tensor | None:

@@ -49,8 +49,9 @@ def morph(
 
     Every stop is a frame; between two of them the steps are equally long, in root mean square distance of
     pixels, and each leg has as many as its length asks for. loop: the path returns to the first stop, and
-    ends one step before it, so that a film that starts again does not stand still. Raises ConfigError for
-    fewer than two stops or fewer frames than these need, DataError for latents of another width.
+    ends one step before it, so that a film that starts again does not stand still. progress: called with
+    (legs measured, legs in all), several times for each. Raises ConfigError for fewer than two stops or fewer
+    frames than these need, DataError for latents of another width.
     """
     legs = len(stops) - (not loop)
     steps = frames - (not loop)
@@ -60,16 +61,22 @@ def morph(
             f"got {len(stops)} and {frames}"
         )
     path = LatentPath(generator, np.concatenate([stops, stops[:1]]) if loop else stops)
-    surveys = []
-    for leg in range(legs):
-        surveys.append(_survey(lambda places: generator.decode(path(places)), leg, -(-steps // legs)))
+    surveys: list[tuple[Places, float]] = []
+
+    def report(*_: object) -> None:
         if progress:
-            progress(leg + 1, legs)
+            progress(len(surveys), legs)
+
+    for leg in range(legs):
+        surveys.append(
+            _survey(lambda places: generator.decode(path(places), None, report), leg, -(-steps // legs))
+        )
+        report()
     shares = _shares([length for _, length in surveys], steps)
     places = [_spread(even, share)[:-1] for (even, _), share in zip(surveys, shares, strict=True)]
     latents = path(np.concatenate(places if loop else [*places, np.array([float(legs)])]))
     shown = np.cumsum([0, *shares]).tolist()
-    return Morph(generator.decode(latents), latents, shown[:-1] if loop else shown)
+    return Morph(generator.decode(latents, None, report), latents, shown[:-1] if loop else shown)
 
 
 class LatentPath:

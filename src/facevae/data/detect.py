@@ -10,6 +10,7 @@ in the same way in a crop of its own.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,25 +80,33 @@ class FaceDetector:
         # OpenCV's own runtime: ONNX Runtime refuses this file's fixed sizes unless `onnx` rewrites them.
         self._net = self._cv2.dnn.readNetFromONNX(centerface.default_onnx_path)
 
-    def detect(self, image: NDArray[np.uint8], every: bool = True) -> list[Face]:
+    def detect(
+        self, image: NDArray[np.uint8], every: bool = True, progress: Callable[[int, int], None] | None = None
+    ) -> list[Face]:
         """The faces of an (H, W, 3) uint8 RGB photo, largest first; [] when there is none.
 
         every: False is enough, and several times faster on large photos, when only the largest face
-        is wanted: the search then ends as soon as a face fills a fair part of the photo.
+        is wanted: the search then ends as soon as a face fills a fair part of the photo. progress: called
+        with (faces located, faces found) between the steps.
         """
+        report = progress or _unreported
         side = max(image.shape[:2])
         faces = self._look(image)
         fair_px = SMALL_FACE_PX * side / NEAR_SIDE_PX
         for far in FAR_SIDES_PX:
             if side <= NEAR_SIDE_PX or (not every and faces and faces[0].size_px >= fair_px):
                 break
+            report(0, len(faces))
             found = self._pass(image, min(far, side), 0, self.min_score, mirror=False)[0]
             faces = _merge(faces, [face for face in found if face.size_px < fair_px or not faces])
             if far >= side:
                 break
         if not faces:
             faces = self._look(image, BORDER_PX)
-        located = [self._locate(image, face) if face.size_px < fair_px else face for face in faces]
+        located: list[Face] = []
+        for face in faces:
+            report(len(located), len(faces))
+            located.append(self._locate(image, face) if face.size_px < fair_px else face)
         return _merge([], located)
 
     def _look(self, image: NDArray[np.uint8], border_px: int = 0) -> list[Face]:
@@ -154,6 +163,10 @@ class FaceDetector:
                 landmarks_px = ((landmarks - (left, top)) * to_photo).astype(np.float32)
                 found[view].append(Face((x0, y0, x1, y1), landmarks_px, float(score)))
         return _largest_first(found[0]), _largest_first(found[1])
+
+
+def _unreported(done: int, total: int) -> None:
+    """For those who do not ask for progress."""
 
 
 def _decode(

@@ -19,11 +19,12 @@ from facevae.models import DEFAULT_MODEL
 from facevae.server import docs_page
 from facevae.server.batching import Draw, run_together
 from facevae.server.config import ServerConfig
+from facevae.server.disconnect import Disconnect
 from facevae.server.engine import Engine
 from facevae.server.guard import Guard
 from facevae.server.metrics import Metrics
 from facevae.server.observe import Observe
-from facevae.server.openapi import PHOTO_PATHS, describe_service
+from facevae.server.openapi import OPERATIONS, PHOTO_PATHS, describe_service
 from facevae.server.problems import answer_with_problems, problem
 from facevae.server.routes import art, faces, morphs, photos, status
 from facevae.server.service import Service
@@ -63,7 +64,10 @@ def create_app(
     known = _describe_once(app, generator, config)
     app.router.routes.append(Route("/v1/{rest:path}", Nowhere(known), include_in_schema=False))
     # The last one added is the outermost.
-    app.add_middleware(Guard, config=config, photo_paths=PHOTO_PATHS)
+    app.add_middleware(Disconnect, paths=OPERATIONS)
+    app.add_middleware(
+        Guard, config=config, photo_paths=PHOTO_PATHS, retry_after_s=lambda: service.engine.jobs.retry_after_s
+    )
     if config.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=config.cors_origins, allow_methods=["GET", "POST"],
@@ -71,7 +75,7 @@ def create_app(
             expose_headers=EXPOSED,
         )  # fmt: skip
     app.add_middleware(Observe, metrics=service.metrics, known=known)
-    return _with_studio(app, generator, config)
+    return _with_studio(app, service)
 
 
 def load_generator(model: str | Path, config: ServerConfig) -> FaceGenerator:
@@ -88,7 +92,10 @@ def load_generator(model: str | Path, config: ServerConfig) -> FaceGenerator:
 
 def _service(generator: FaceGenerator, config: ServerConfig) -> Service:
     metrics = Metrics()
-    engine = Engine(generator, config.batch_size, config.queue_size, config.photos_at_once, metrics.on_batch)
+    engine = Engine(
+        generator, config.batch_size, config.queue_size, config.photos_at_once, config.timeout_s,
+        metrics.on_batch,
+    )  # fmt: skip
     metrics.watch(engine)
     return Service(generator, config, engine, PhotoReader(config.uploads), metrics)
 
@@ -101,13 +108,14 @@ def _describe_once(app: FastAPI, generator: FaceGenerator, config: ServerConfig)
     return {**described, "/v1/docs": {"GET"}, "/v1/openapi.json": {"GET"}}
 
 
-def _with_studio(app: FastAPI, generator: FaceGenerator, config: ServerConfig) -> FastAPI:
+def _with_studio(app: FastAPI, service: Service) -> FastAPI:
+    config = service.config
     if config.studio and config.api_keys:
         LOG.warning("there is no studio: a browser has no API key to show")
     elif config.studio and importlib.util.find_spec("gradio"):
         from facevae.studio import mount_studio
 
-        return mount_studio(app, generator, limits=config.uploads)
+        return mount_studio(app, service.generator, limits=config.uploads, jobs=service.engine.jobs)
     app.router.routes.append(Route("/", docs_page.home, include_in_schema=False))
     return app
 

@@ -8,7 +8,7 @@ import hmac
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,9 +35,17 @@ class ClientGoneError(Exception):
 class Guard:
     """ASGI middleware around everything under /v1, and the check of the Host header around all."""
 
-    def __init__(self, app: ASGIApp, config: ServerConfig, photo_paths: Collection[str]) -> None:
-        """photo_paths: those whose requests carry photos and count in config.photos_at_once."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: ServerConfig,
+        photo_paths: Collection[str],
+        retry_after_s: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """photo_paths: those whose requests carry photos and count in config.photos_at_once. retry_after_s:
+        seconds until one of the present jobs is done."""
         self.app, self.config, self.photo_paths = app, config, photo_paths
+        self._retry_after_s = retry_after_s
         self._keys = [_digest(key.encode()) for key in config.api_keys]
         self._rate = RateLimit(config.rate_per_minute) if config.rate_per_minute else None
         self._photos = 0
@@ -94,7 +102,9 @@ class Guard:
             if not started:
                 detail = f"the answer took longer than {self.config.timeout_s:g} s, and was given up"
                 name = scope.get("facevae.request_id", "")
-                await problem(503, detail, name, {"Retry-After": "5"})(scope, receive, send)
+                await problem(503, detail, name, {"Retry-After": str(self._retry_after_s())})(
+                    scope, receive, send
+                )
 
     async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] not in self.photo_paths:
@@ -102,7 +112,8 @@ class Guard:
             return
         if self._photos >= self.config.photos_at_once:
             raise BusyError(
-                f"{self._photos} requests with photos are in hand, as many as may. Try again later."
+                f"{self._photos} requests with photos are in hand, as many as may. Try again later.",
+                self._retry_after_s(),
             )
         self._photos += 1
         try:

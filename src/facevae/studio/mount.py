@@ -13,9 +13,11 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from facevae.generator import FaceGenerator
+from facevae.server.jobs import Jobs
 from facevae.server.uploads import UploadLimits
 from facevae.studio.build import build_studio, in_a_loop
 from facevae.studio.own_origin import OwnOrigin
@@ -30,20 +32,23 @@ def mount_studio(
     folder: Path | None = None,
     limits: UploadLimits | None = None,
     path: str = "/",
+    jobs: Jobs | None = None,
 ) -> FastAPI:
     """Mount the studio at `path`, English there and Chinese at `path`zh/; returns `app`.
 
     folder: the model's own, for its card and reports; None finds that of a shipped model. limits: of uploads.
-    Mount after all other routes: at '/' it answers whatever they do not. Uploads and files for downloading
-    lie in a folder of its own, which is deleted when the application stops.
+    jobs: queues that it shares with others; None for its own. Mount after all other routes: at '/' it answers
+    whatever they do not. Uploads and files for downloading lie in a folder of its own, which is deleted when
+    the application stops.
     """
-    service, temporary = Service(generator, folder, limits), Path(tempfile.mkdtemp(prefix="facevae-studio-"))
+    service = Service(generator, folder, limits, jobs)
+    temporary = Path(tempfile.mkdtemp(prefix="facevae-studio-"))
     service.temporary = temporary
     # Gradio reads this when components are made and again at every upload.
     os.environ["GRADIO_TEMP_DIR"] = str(temporary)
     icon = write_icon(temporary) if path == "/" else None
     in_a_loop(lambda: _mount(app, service, path, icon))
-    _delete_at_end(app, temporary)
+    _delete_at_end(app, service, temporary)
     return app
 
 
@@ -60,7 +65,7 @@ def _mount(app: FastAPI, service: Service, path: str, icon: Path | None) -> None
         )  # fmt: skip
 
 
-def _delete_at_end(app: FastAPI, folder: Path) -> None:
+def _delete_at_end(app: FastAPI, service: Service, folder: Path) -> None:
     inner = app.router.lifespan_context
 
     @contextlib.asynccontextmanager
@@ -69,6 +74,7 @@ def _delete_at_end(app: FastAPI, folder: Path) -> None:
             async with inner(app) as state:
                 yield state
         finally:
+            await run_in_threadpool(service.close)
             shutil.rmtree(folder, ignore_errors=True)
 
     app.router.lifespan_context = lifespan

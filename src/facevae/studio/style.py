@@ -55,7 +55,7 @@ class StyleTab:
             with gr.Column(scale=3, min_width=300, elem_classes="fv-result"):
                 self.drawn = gr.HTML(elem_id="fv-style-drawn")
         given = [self.drop, self.crop, self.look, self.strength, self.art, self.effort, self.colours, steps]
-        studio.on(self.make.click, self.made, given, [self.drawn], told=True)
+        studio.on(self.make.click, self.made, given, [self.drawn], told=True, long=True)
         studio.on(self.look.input, self.looked, [self.look], [self.of_artwork], quick=True)
 
     def looked(self, look: str) -> Any:
@@ -87,9 +87,7 @@ class StyleTab:
             original, facts = self._of_photo(data, bool(crop))
         else:
             original, facts = self._of_create(steps.present)
-        drawn = stylist.draw(
-            original, lambda done, total: progress((done, total), desc=self.words("style_do"))
-        )
+        drawn = stylist.draw(original, self.studio.report(progress, self.words("style_do")))
         source = (EDITED if look == ARTWORK else FILTERED) if data else {}
         facts = {**facts, "job": "stylize", **stylist.facts(), **source}
         before = lanczos(original, drawn.shape[1], drawn.shape[0])

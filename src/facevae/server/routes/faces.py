@@ -10,14 +10,16 @@ import numpy as np
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from facevae.choosing import choose_faces
+from facevae.choosing import Chosen, choose_faces
 from facevae.controls import Wanted, check_request, draw_controls
 from facevae.describe import understand
 from facevae.describe.faces import check_understood
 from facevae.errors import DataError
 from facevae.generator import Samples
 from facevae.server.batching import Decode, Draw, Row
+from facevae.server.costs import Cost
 from facevae.server.formats import JSON, Facts, accepted, answer_json, answer_picture, in_json, numbers, sheet
+from facevae.server.lanes import Ticket
 from facevae.server.schemas import Controls, DecodeRequest, DescribeRequest, Drawing, GenerateRequest
 from facevae.server.service import Service, service_of
 
@@ -104,15 +106,18 @@ async def draw(service: Service, wish: Drawing, controls: dict[str, Wanted]) -> 
         seeds = range(seed, seed + wish.count)
         samples = await service.engine.draw(Draw(seeds, rows, wish.truncation, guidance, wish.upscale))
         return Drawn(samples, seed, rows, facts, [{} for _ in rows])
-    chosen = await service.engine.do(
-        lambda ticket: choose_faces(
+
+    def job(ticket: Ticket[Any]) -> Chosen:
+        chosen = choose_faces(
             generator, rows, seed, wish.truncation, wish.guidance, wish.best_of, ticket.check
         )
-    )
-    samples = chosen.samples
-    if wish.upscale:
-        samples = replace(samples, photos=generator.upscale(samples.photos))
-    return Drawn(samples, seed, rows, facts, chosen.notes(wish.best_of))
+        if not wish.upscale:
+            return chosen
+        photos = generator.upscale(chosen.samples.photos, ticket.check)
+        return replace(chosen, samples=replace(chosen.samples, photos=photos))
+
+    chosen = await service.engine.do(job, Cost("choose", wish.count * wish.best_of))
+    return Drawn(chosen.samples, seed, rows, facts, chosen.notes(wish.best_of))
 
 
 def wanted(controls: Controls) -> dict[str, Wanted]:
