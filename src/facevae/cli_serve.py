@@ -22,7 +22,7 @@ def serve(
     threads: Annotated[
         int | None,
         typer.Option(
-            "--threads", min=1, help="CPU threads of one computation. Default: a quarter of the cores."
+            "--threads", min=1, help="CPU threads of one computation. Default: a third of the cores."
         ),
     ] = None,
     batch_size: Annotated[

@@ -28,6 +28,11 @@ FAR_SIDES_PX = (384, 1024)
 """The longer sides at which photos are searched for faces that are small in them."""
 SMALL_FACE_PX = 24
 """A face narrower than this in the near look is located again in its own crop."""
+SURE_FACE_PX = 16
+"""Whoever wants the largest face alone has it once one is this wide in the near look, or SMALL_FACE_PX in a
+later one: a larger one would have been found in the same look."""
+CLOSE_IN_SIZE = 1.5
+"""Faces that come so near the largest may be it, once they are located precisely."""
 SPREAD = 0.957
 """At NEAR_SIDE_PX CenterFace places the landmarks this much too far from their centre, measured on
 faces that were aligned by its answers at other sizes; corrected, so that aligned faces stay as they are."""
@@ -86,23 +91,27 @@ class FaceDetector:
         """The faces of an (H, W, 3) uint8 RGB photo, largest first; [] when there is none.
 
         every: False is enough, and several times faster on large photos, when only the largest face
-        is wanted: the search then ends as soon as a face fills a fair part of the photo. progress: called
-        with (faces located, faces found) between the steps.
+        is wanted: the search then ends as soon as that is found, and smaller ones are left out. progress:
+        called with (faces located, faces found) between the steps.
         """
         report = progress or _unreported
         side = max(image.shape[:2])
         faces = self._look(image)
         fair_px = SMALL_FACE_PX * side / NEAR_SIDE_PX
+        sure_px = SURE_FACE_PX * side / NEAR_SIDE_PX
         for far in FAR_SIDES_PX:
-            if side <= NEAR_SIDE_PX or (not every and faces and faces[0].size_px >= fair_px):
+            if side <= NEAR_SIDE_PX or (not every and faces and faces[0].size_px >= sure_px):
                 break
             report(0, len(faces))
             found = self._pass(image, min(far, side), 0, self.min_score, mirror=False)[0]
             faces = _merge(faces, [face for face in found if face.size_px < fair_px or not faces])
             if far >= side:
                 break
+            sure_px = SMALL_FACE_PX * side / far
         if not faces:
             faces = self._look(image, BORDER_PX)
+        if not every:
+            faces = [face for face in faces if face.size_px * CLOSE_IN_SIZE >= faces[0].size_px]
         located: list[Face] = []
         for face in faces:
             report(len(located), len(faces))

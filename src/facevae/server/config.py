@@ -28,14 +28,15 @@ class ServerConfig:
     device: str = "auto"
     """Of the runtime torch: auto, cpu, cuda or mps."""
     threads: int | None = None
-    """Of one computation on the CPU. None: a quarter of the cores, at least one."""
+    """Of one computation on the CPU. None: a third of the cores, at least one."""
     batch_size: int = 32
     """Faces that one pass of the network may have, of one request or several; 1 batches nothing."""
     queue_size: int = 64
     """Requests for new faces, decoding and encoding that may wait; one more is answered with 429."""
     photos_at_once: int = 16
     """Requests that carry photos or take seconds and may be in hand, from their first byte to their answer;
-    one more is answered with 429. With `uploads.most_bytes` this bounds the memory they take."""
+    one more is answered with 429. With `uploads.most_bytes` this bounds the memory they take. Of jobs that
+    take long a quarter as many may wait."""
     timeout_s: float = 60.0
     """Time that a request may take, its upload and its wait included; then the answer is 503."""
     uploads: UploadLimits = field(default_factory=UploadLimits)

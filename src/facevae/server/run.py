@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import logging
 import os
 import signal
@@ -22,9 +23,10 @@ from facevae.server.app import create_app, load_generator
 from facevae.server.config import ServerConfig
 
 MOST_CONNECTIONS = 1000
-COMPUTING = 4
-"""Threads of the service that compute: batches, jobs, the studio's. OpenMP gives each a team of its own, and
-teams that together outnumber the cores wait for each other asleep: a face took 190 ms instead of 50."""
+COMPUTING = 3
+"""Threads of the service that compute: batches, short jobs, long ones; the studio's answers are jobs. OpenMP
+gives each a team of its own, and teams that together outnumber the cores wait for each other asleep: a face
+took 190 ms instead of 50."""
 GRACE_S = 5.0
 """Beyond the time limit of requests, for the answers to be sent."""
 
@@ -42,7 +44,7 @@ def run_service(
     port: 0 takes a free one; the address is told on standard error. trusted_proxies: addresses whose
     X-Forwarded-For is believed. Raises ConfigError for an address that cannot be had, and as `create_app`.
     """
-    torch.set_num_threads(config.threads or max(1, (os.cpu_count() or 1) // COMPUTING))
+    _share_cores(config.threads or max(1, (os.cpu_count() or 1) // COMPUTING))
     with open_socket(host, port) as listener:
         generator = load_generator(model, config)
         app = create_app(generator, config)
@@ -62,6 +64,13 @@ def run_service(
         _tell(generator, listener, config)
         server.run(sockets=[listener])
     say("facevae: stopped; what was accepted is done.")
+
+
+def _share_cores(threads: int) -> None:
+    """So many threads of one computation, of PyTorch and of OpenCV, where it is installed."""
+    torch.set_num_threads(threads)
+    if importlib.util.find_spec("cv2"):
+        importlib.import_module("cv2").setNumThreads(threads)
 
 
 class _Server(uvicorn.Server):
