@@ -43,12 +43,12 @@ def short_job(client: httpx.Client) -> dict[str, Any]:
     return example
 
 
-def long_job(steps: int = STEPS) -> dict[str, Any]:
-    """A picture of colours painted after itself, at the largest size."""
+def long_job(steps: int = STEPS, side_px: int = 384) -> dict[str, Any]:
+    """A picture painted after itself."""
     buffer = io.BytesIO()
     Image.radial_gradient("L").convert("RGB").resize((640, 640)).save(buffer, "JPEG")
     picture = base64.b64encode(buffer.getvalue()).decode()
-    return {"photo": picture, "art": picture, "steps": steps, "side_px": 384}
+    return {"photo": picture, "art": picture, "steps": steps, "side_px": side_px}
 
 
 def held_up(target: Target, short: dict[str, Any], limit_s: float) -> Finding:
@@ -83,8 +83,8 @@ def worked_on(target: Target, client: httpx.Client) -> Finding:
 
 def dishonest(target: Target, client: httpx.Client) -> Finding:
     """Fill the queue of long jobs, then compare Retry-After with when one more is accepted."""
-    name = "Retry-After off by more than two"
-    job = long_job(40)
+    name = "Retry-After off by more than a factor of two"
+    job = long_job(40, 256)
     client.post("/v1/stylize", json=job)  # so that the service knows how long it takes
     with contextlib.ExitStack() as stack:
         for _ in range(64):
@@ -93,11 +93,10 @@ def dishonest(target: Target, client: httpx.Client) -> Finding:
                 break
         else:
             return Finding(name, 0, 0, "64 long jobs were accepted, none was refused")
-        began = time.monotonic()
-        while time.monotonic() - began < target.patience_s:
-            if stack.enter_context(asked(target, job)).refused() is None:
-                break
-        took_s = time.monotonic() - began
+        began = again = time.monotonic()
+        while stack.enter_context(asked(target, job)).refused() is not None:
+            again = time.monotonic()
+        took_s = again - began
         found = int(not took_s / 2 - 1 <= refused <= 2 * took_s + 1)
     return Finding(name, 1, found, f"it said {refused} s, and there was room after {took_s:.1f} s")
 
@@ -108,7 +107,7 @@ class Asked:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
 
-    def refused(self, within_s: float = 1.0) -> int | None:
+    def refused(self, within_s: float = 3.0) -> int | None:
         """What Retry-After says of a refusal; None when none came."""
         self.connection.settimeout(within_s)
         try:

@@ -29,8 +29,8 @@ FAR_SIDES_PX = (384, 1024)
 SMALL_FACE_PX = 24
 """A face narrower than this in the near look is located again in its own crop."""
 SURE_FACE_PX = 16
-"""Whoever wants the largest face alone has it once one is this wide in the near look, or SMALL_FACE_PX in a
-later one: a larger one would have been found in the same look."""
+"""Whoever wants the largest face alone has it once one is this wide in the near look: a larger one would
+have been seen as well."""
 CLOSE_IN_SIZE = 1.5
 """Faces that come so near the largest may be it, once they are located precisely."""
 SPREAD = 0.957
@@ -98,16 +98,16 @@ class FaceDetector:
         side = max(image.shape[:2])
         faces = self._look(image)
         fair_px = SMALL_FACE_PX * side / NEAR_SIDE_PX
-        sure_px = SURE_FACE_PX * side / NEAR_SIDE_PX
+        enough_px = SURE_FACE_PX * side / NEAR_SIDE_PX
         for far in FAR_SIDES_PX:
-            if side <= NEAR_SIDE_PX or (not every and faces and faces[0].size_px >= sure_px):
+            if side <= NEAR_SIDE_PX or (not every and faces and faces[0].size_px >= enough_px):
                 break
             report(0, len(faces))
             found = self._pass(image, min(far, side), 0, self.min_score, mirror=False)[0]
             faces = _merge(faces, [face for face in found if face.size_px < fair_px or not faces])
             if far >= side:
                 break
-            sure_px = SMALL_FACE_PX * side / far
+            enough_px = fair_px
         if not faces:
             faces = self._look(image, BORDER_PX)
         if not every:
