@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from facevae.choosing import choose_faces
 from facevae.errors import DataError
 from facevae.generator import FaceGenerator
 from facevae.server import ServerConfig, create_app
@@ -65,6 +67,23 @@ def test_photos_read_together_are_read_as_alone(tiny: FaceGenerator, astronaut: 
     assert np.abs(drawn.photos.astype(int) - tiny.sample(1, 7, OLD, 1.0, 1.0).photos).max() <= 1
     assert np.abs(made.shown[0].astype(int) - alone.reconstruction).max() <= 1
     assert made.faces[0].psnr_db == pytest.approx(alone.psnr_db, abs=0.05)
+
+
+def test_threads_that_share_a_model_make_what_one_alone_makes(
+    make_engine: Callable[..., Engine], tiny: FaceGenerator, astronaut: np.ndarray
+) -> None:
+    make_engine()  # gives the model its detectors
+    tasks: list[Callable[[], np.ndarray]] = [
+        lambda: tiny.sample(4, 3, OLD, 0.7, 2.0).photos,
+        lambda: tiny.reconstruct(astronaut)[0].face.landmarks_px,
+        lambda: tiny.edit(astronaut, {"age": 70}, refine_steps=4)[0].edited,
+        lambda: choose_faces(tiny, [OLD] * 4, seed=5).samples.photos,
+    ]
+    expected = [task() for task in tasks]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            for made, alone in zip(pool.map(lambda task: task(), tasks), expected, strict=True):
+                np.testing.assert_array_equal(made, alone)
 
 
 @pytest.mark.parametrize(("batch_size", "passes"), [(4, [1, 4, 4]), (1, [1] * 9)])

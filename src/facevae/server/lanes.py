@@ -69,9 +69,9 @@ class Lane(Generic[W]):
                 raise StoppingError("the service is stopping and takes no more requests")
             room_s = self._seconds_to_room()
             if room_s > 0:
+                wait_s = whole_seconds(room_s)
                 raise BusyError(
-                    f"{len(self.queue)} requests wait already, as many as may. Try again later.",
-                    whole_seconds(room_s),
+                    f"{len(self.queue)} requests wait already: there should be room in {wait_s} s.", wait_s
                 )
             self.queue.append(ticket)
             for worker in self.workers:
@@ -156,6 +156,7 @@ class Worker:
         while True:
             with self.changed:
                 while not (lane := next((one for one in self.lanes if one.queue), None)):
+                    self._running = None
                     if all(one.closing for one in self.lanes):
                         return
                     self.changed.wait()
@@ -163,7 +164,6 @@ class Worker:
                 self._running = time.monotonic(), sum(lane.costs.seconds(one.cost) for one in tickets)
             if tickets:
                 self._work(lane, tickets)
-            self._running = None
 
     def _work(self, lane: Lane[Any], tickets: Sequence[Ticket[Any]]) -> None:
         began, expected_s = self._running or (time.monotonic(), 0.0)
