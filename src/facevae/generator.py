@@ -16,6 +16,7 @@ from torch import Tensor
 
 from facevae.attributes import Schema, Value
 from facevae.checkpoint import load_model, load_reader, load_upscaler
+from facevae.distributions import slerp
 from facevae.editing import LatentReader
 from facevae.errors import CheckpointError, ConfigError, ControlError, DataError
 from facevae.images import Photos, to_photos, to_tensor
@@ -217,10 +218,7 @@ class FaceGenerator:
     def find_faces(
         self, photo: Photos, faces: str = "largest", progress: Progress | None = None
     ) -> tuple[list[Face], Photos]:
-        """Where the faces of a photo are, the largest first, and each aligned, (N, H, W, 3) uint8.
-
-        Arguments as of `reconstruct`. Raises DataError when no face is found.
-        """
+        """Where the faces are and each aligned, (N, H, W, 3) uint8; arguments and errors of `reconstruct`."""
         from facevae.data.align import align
 
         found = self._detector.detect(photo, faces == "all", progress)
@@ -311,10 +309,8 @@ def reconstructions(
 ) -> list[Reconstruction]:
     """Faces, (N, H, W, 3) uint8, before and after the model with their latents (N, D): how near they are."""
     x, y = to_tensor(aligned), to_tensor(decoded)
-    psnrs, ssims = psnr_db(x, y).tolist(), ssim(x, y).tolist()
-    return [
-        Reconstruction(*parts) for parts in zip(found, aligned, decoded, latents, psnrs, ssims, strict=True)
-    ]
+    near = psnr_db(x, y).tolist(), ssim(x, y).tolist()
+    return [Reconstruction(*parts) for parts in zip(found, aligned, decoded, latents, *near, strict=True)]
 
 
 def _encoded(schema: Schema, rows: Sequence[Controls]) -> Tensor | None:
@@ -324,17 +320,3 @@ def _encoded(schema: Schema, rows: Sequence[Controls]) -> Tensor | None:
 
 def _slice(attributes: Tensor | None, start: int) -> Tensor | None:
     return None if attributes is None else attributes[start : start + DECODE_BATCH]
-
-
-def slerp(a: Latents, b: Latents, t: float) -> Latents:
-    """The point at t, 0..1, on the great arc from a to b, lengths interpolated linearly; (D,) each.
-
-    Source: Shoemake 1985. Falls back to the straight line for (nearly) parallel vectors.
-    """
-    norm_a, norm_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-    unit_a, unit_b = a / max(norm_a, 1e-8), b / max(norm_b, 1e-8)
-    angle = float(np.arccos(np.clip(unit_a @ unit_b, -1, 1)))
-    if angle < 1e-4 or np.pi - angle < 1e-4:
-        return np.asarray((1 - t) * a + t * b, dtype=np.float32)
-    direction = (np.sin((1 - t) * angle) * unit_a + np.sin(t * angle) * unit_b) / np.sin(angle)
-    return np.asarray(((1 - t) * norm_a + t * norm_b) * direction, dtype=np.float32)

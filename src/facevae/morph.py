@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facevae.choosing import choose_faces
+from facevae.distributions import slerp
 from facevae.errors import ConfigError, DataError, require
 from facevae.files import atomic_file
 from facevae.flow import FlowPrior
-from facevae.generator import FaceGenerator, Latents, Progress, slerp
+from facevae.generator import FaceGenerator, Latents, Progress
 from facevae.images import Photos, tile
 from facevae.provenance import EDITED, WEBP_QUALITY, comment, exif_and_xmp, write_png
 
