@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,9 +20,25 @@ from rich.progress import (
 from rich.table import Table
 
 
+UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+"""Unicode's categories of control characters, those of format (which turn the direction of writing),
+unpaired surrogates, private use, and ends of lines and paragraphs."""
+
+
+def printable(text: object) -> str:
+    """`text` as one line that shows what it holds: whatever moves the cursor or cannot be UTF-8 is escaped.
+
+    For words that come from files, their names and clients: a newline in them would be a line of our own.
+    """
+    return "".join(
+        one.encode("unicode_escape").decode("ascii") if unicodedata.category(one) in UNPRINTABLE else one
+        for one in str(text)
+    )
+
+
 def say(text: str) -> None:
-    """Print for people, on standard error, so that standard output stays clean."""
-    Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+    """Print a line for people, on standard error, so that standard output stays clean."""
+    Console(stderr=True).print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -61,12 +62,13 @@ def create_app(
         app.include_router(part.router, prefix="/v1")
     app.include_router(docs_page.router)
     known = _describe_once(app, generator, config)
-    app.router.routes.append(Route("/v1/{rest:path}", Nowhere(known), include_in_schema=False))
+    for path in ("/v1", "/v1/{rest:path}"):
+        app.router.routes.append(Route(path, Nowhere(known), include_in_schema=False))
     # The last one added is the outermost.
     app.add_middleware(Guard, config=config, photo_paths=PHOTO_PATHS)
     if config.cors_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=config.cors_origins, allow_methods=["GET", "POST"],
+            ApiCors, allow_origins=config.cors_origins, allow_methods=["GET", "POST"],
             allow_headers=["Content-Type", "Accept", "X-API-Key", "Authorization", "X-Request-Id"],
             expose_headers=EXPOSED,
         )  # fmt: skip
@@ -97,8 +99,12 @@ def _describe_once(app: FastAPI, generator: FaceGenerator, config: ServerConfig)
     """Make the description; returns the methods of each path."""
     document = describe_service(app, generator, config)
     app.openapi = lambda: document  # type: ignore[method-assign]  # as FastAPI's documentation extends it
-    described = {path: {method.upper() for method in methods} for path, methods in document["paths"].items()}
-    return {**described, "/v1/docs": {"GET"}, "/v1/openapi.json": {"GET"}}
+    known = {path: {method.upper() for method in methods} for path, methods in document["paths"].items()}
+    known |= {path: {"GET"} for path in ("/v1/", "/v1/docs", "/v1/openapi.json")}
+    return {
+        path: methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+        for path, methods in known.items()
+    }
 
 
 def _with_studio(app: FastAPI, generator: FaceGenerator, config: ServerConfig) -> FastAPI:
@@ -112,8 +118,16 @@ def _with_studio(app: FastAPI, generator: FaceGenerator, config: ServerConfig) -
     return app
 
 
+class ApiCors(CORSMiddleware):
+    """Origins that are named may call the API; no page of another origin is let into the studio."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        api = scope["type"] == "http" and (scope["path"] + "/").startswith("/v1/")
+        await (super().__call__ if api else self.app)(scope, receive, send)
+
+
 class Nowhere:
-    """What is under /v1 and nothing: 404, or 405 for a path that knows other methods."""
+    """What is under /v1 and nothing: 404; or of a path that knows other methods, which they are."""
 
     def __init__(self, known: Mapping[str, set[str]]) -> None:
         """known: the methods of each path."""
@@ -122,7 +136,9 @@ class Nowhere:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         allowed = ", ".join(sorted(self.known.get(scope["path"], ())))
         name = str(scope.get("facevae.request_id", ""))
-        if allowed:
+        if allowed and scope["method"] == "OPTIONS":
+            answer = Response(status_code=204, headers={"Allow": allowed})
+        elif allowed:
             detail = f"{scope['method'][:20]} cannot be done here; there is {allowed}"
             answer = problem(405, detail, name, {"Allow": allowed})
         else:

@@ -18,7 +18,7 @@ from facevae.server.config import ServerConfig
 from facevae.server.problems import BusyError, problem, problem_of
 from facevae.server.uploads import TooLargeError
 
-OPEN_PATHS = ("/v1/health", "/v1/ready", "/v1/docs", "/v1/openapi.json")
+OPEN_PATHS = ("/v1", "/v1/", "/v1/health", "/v1/ready", "/v1/docs", "/v1/openapi.json")
 """What needs no key: probes, and the description of the service."""
 SMALL_BODY = 2**20
 """Bytes of requests that carry no photo; 64 latents of 512 numbers fit in."""

@@ -70,5 +70,5 @@ class Metrics:
 def operation_of(path: str, known: Collection[str]) -> str:
     """The label of a path: few, whatever clients ask for."""
     if path in known:
-        return path.removeprefix("/v1/")
+        return path.removeprefix("/v1").strip("/") or "overview"
     return "other" if path.startswith("/v1") else "studio"

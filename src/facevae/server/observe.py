@@ -7,7 +7,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,8 +34,8 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class Observe:
     """ASGI middleware; nothing that goes wrong inside gets past it."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, known: Collection[str]) -> None:
-        """known: paths that are counted each by itself."""
+    def __init__(self, app: ASGIApp, metrics: Metrics, known: Mapping[str, Collection[str]]) -> None:
+        """known: the methods of the paths that are counted each by itself. HEAD is answered there as GET."""
         self.app, self.metrics, self.known = app, metrics, known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,6 +44,8 @@ class Observe:
             return
         exchange = _Exchange(scope, send)
         scope["facevae.request_id"] = exchange.request_id
+        if exchange.method == "HEAD" and "GET" in self.known.get(exchange.path, ()):
+            scope = {**scope, "method": "GET"}
         self.metrics.in_hand.inc()
         try:
             await self.app(scope, receive, exchange.send)
@@ -79,6 +81,8 @@ class _Exchange:
             self.status = message["status"]
             self._add_headers(message)
         elif message["type"] == "http.response.body":
+            if self.method == "HEAD":
+                message = {**message, "body": b""}
             self.bytes_out += len(message.get("body", b""))
         await self._send(message)
 

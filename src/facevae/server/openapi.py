@@ -20,6 +20,7 @@ from facevae.server import answers, schemas
 from facevae.server.bodies import FORM, OPTIONS
 from facevae.server.config import ServerConfig
 from facevae.server.formats import JPEG, JSON, PNG, WEBP
+from facevae.server.guard import OPEN_PATHS
 from facevae.server.problems import MEDIA_TYPE, Problem
 
 REFERENCE = "#/components/schemas/{model}"
@@ -121,7 +122,7 @@ def describe_service(app: FastAPI, generator: FaceGenerator, config: ServerConfi
             "bearer": {"type": "http", "scheme": "bearer"},
         }
         document["security"] = [{"key": []}, {"bearer": []}]
-        for path in ("/v1/health", "/v1/ready"):
+        for path in set(OPEN_PATHS) & set(document["paths"]):
             document["paths"][path]["get"]["security"] = []
     return document
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.route_utils import CustomCORSMiddleware
 from starlette.middleware import Middleware
 
 from facevae.generator import FaceGenerator
@@ -58,6 +59,12 @@ def _mount(app: FastAPI, service: Service, path: str, icon: Path | None) -> None
             mcp_server=False, ssr_mode=False, favicon_path=str(icon) if icon and language == first else None,
             max_file_size=service.limits.most_bytes, **looks(),
         )  # fmt: skip
+        _keep_to_own_origin(app.routes[-1].app)  # type: ignore[attr-defined]  # the one just mounted
+
+
+def _keep_to_own_origin(mounted: gr.routes.App) -> None:
+    """Gradio would let pages of every port of this machine call the studio, with the visitor's cookies."""
+    mounted.user_middleware = [one for one in mounted.user_middleware if one.cls is not CustomCORSMiddleware]
 
 
 def _delete_at_end(app: FastAPI, folder: Path) -> None:

@@ -36,7 +36,7 @@ async def avatar(request: Request) -> Response:
     """Portraits of one person, of a photo or of words. A picture is the contact sheet, JSON has each."""
     media_type = accepted(request)
     service = service_of(request)
-    body = await read_body(request, AvatarRequest)
+    body = await read_body(request, AvatarRequest, files=("photo",))
     config = _avatar_config(body)
     if body.photo is not None:
         service.check_upload(body.photo)

@@ -17,6 +17,7 @@ from facevae.describe.faces import check_understood
 from facevae.errors import DataError
 from facevae.generator import Samples
 from facevae.server.batching import Decode, Draw, Row
+from facevae.server.bodies import read_body
 from facevae.server.formats import JSON, Facts, accepted, answer_json, answer_picture, in_json, numbers, sheet
 from facevae.server.schemas import Controls, DecodeRequest, DescribeRequest, Drawing, GenerateRequest
 from facevae.server.service import Service, service_of
@@ -41,19 +42,21 @@ class Drawn:
 
 
 @router.post("/generate")
-async def generate(body: GenerateRequest, request: Request) -> Response:
+async def generate(request: Request) -> Response:
     """New faces. A picture of several is a grid."""
     media_type = accepted(request)
     service = service_of(request)
+    body = await read_body(request, GenerateRequest)
     drawn = await draw(service, body, wanted(body.controls))
     return await _answer(service, body, drawn, media_type)
 
 
 @router.post("/describe")
-async def describe(body: DescribeRequest, request: Request) -> Response:
+async def describe(request: Request) -> Response:
     """New faces for words in English or Chinese. The JSON says what was understood, and what was not."""
     media_type = accepted(request)
     service = service_of(request)
+    body = await read_body(request, DescribeRequest)
     if not body.text.strip():
         raise DataError("the description is empty: expected words such as 'a smiling old man'")
     description = check_understood(understand(body.text)).against(service.generator.schema)
@@ -62,10 +65,11 @@ async def describe(body: DescribeRequest, request: Request) -> Response:
 
 
 @router.post("/decode")
-async def decode(body: DecodeRequest, request: Request) -> Response:
+async def decode(request: Request) -> Response:
     """Latents, such as those that generate and encode answer, to faces."""
     media_type = accepted(request)
     service = service_of(request)
+    body = await read_body(request, DecodeRequest)
     generator = service.generator
     for latent in body.latent:
         check_latent(service, latent)

@@ -13,6 +13,7 @@ from facevae.generator import Latents
 from facevae.morph import Morph, morph
 from facevae.provenance import EDITED
 from facevae.server.batching import Draw
+from facevae.server.bodies import read_body
 from facevae.server.engine import Ticket
 from facevae.server.formats import (
     JSON,
@@ -35,10 +36,11 @@ COLUMNS = 8
 
 
 @router.post("/interpolate")
-async def interpolate(body: InterpolateRequest, request: Request) -> Response:
+async def interpolate(request: Request) -> Response:
     """A morph through seeds, latents and photos: WebP is an animation, PNG and JPEG a strip of frames."""
     media_type = accepted(request)
     service = service_of(request)
+    body = await read_body(request, InterpolateRequest)
     generator = service.generator
     _check_stops(service, body.stops)
     if body.upscale:

@@ -35,7 +35,7 @@ async def encode(request: Request) -> Response:
     """The faces of a photo as latents, with the attributes that the model reads."""
     accepted(request, (JSON,))
     service = service_of(request)
-    body = await read_body(request, EncodeRequest)
+    body = await read_body(request, EncodeRequest, files=("photo",))
     service.check_upload(body.photo)
     boxes: list[list[float] | None]
     if body.aligned:
@@ -61,7 +61,7 @@ async def reconstruct(request: Request) -> Response:
     """Photo to latent to photo. A picture shows original | reconstruction, a row for each face."""
     media_type = accepted(request)
     service = service_of(request)
-    body = await read_body(request, ReconstructRequest)
+    body = await read_body(request, ReconstructRequest, files=("photo",))
     service.check_upload(body.photo)
     generator = service.generator
     if body.upscale:
@@ -112,7 +112,7 @@ async def edit(request: Request) -> Response:
     """The faces of a photo with other attributes. A picture shows them edited; with `paste`, the photo."""
     media_type = accepted(request)
     service = service_of(request)
-    body = await read_body(request, EditRequest)
+    body = await read_body(request, EditRequest, files=("photo",))
     service.check_upload(body.photo)
     facts = _edit_facts(service, body)
     edits, pasted = await service.engine.do(lambda ticket: _edit(service, body, ticket))
