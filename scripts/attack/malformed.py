@@ -21,10 +21,7 @@ OTHER_TYPES = (
     "application/vnd.api+json", "application/problem+json", "application/json; charset=utf-7",
     "application/json; charset=utf-16", "application/octet-stream", "image/png", "*/*", "json", "", ";",
 )  # fmt: skip
-ORIGINS = (
-    "http://localhost:1234", "http://127.0.0.1:9", "http://[::1]:9", "null", "file://",
-    "https://evil.example", "http://localhost.evil.example",
-)  # fmt: skip
+ORIGINS = ("http://localhost:1234", "http://127.0.0.1:9", "null", "https://evil.example")
 STUDIO_PATHS = ("/", "/config", "/theme.css", "/gradio_api/upload", "/gradio_api/run/predict",
                 "/gradio_api/queue/join", "/gradio_api/file=/x", "/gradio_api/info")  # fmt: skip
 OTHER_METHODS = ("TRACE", "PUT", "PATCH", "DELETE", "PROPFIND", "X")

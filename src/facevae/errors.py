@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+LONGEST_NAME = 100
+"""Characters of a name that are compared with those there are; a client may send a million."""
+
+
 class FaceVAEError(Exception):
     """Root of every error that facevae raises on purpose."""
 
@@ -75,5 +79,5 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """' Did you mean X?' for the nearest known name, or an empty string when none is near."""
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(name[:LONGEST_NAME], list(known), n=1, cutoff=0.5)
     return f" Did you mean '{nearest[0]}'?" if nearest else ""

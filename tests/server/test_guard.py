@@ -110,7 +110,8 @@ def test_every_answer_has_its_headers_and_its_line_in_the_log(
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-request-id"] == "mine-1"
     line = json.loads(caplog.records[-1].message)
-    assert (line["request_id"], line["path"], line["status"]) == ("mine-1", path, status)
+    logged = "/v1/…" if path == "/v1/nothing" else path  # which may be anything a client writes
+    assert (line["request_id"], line["path"], line["status"]) == ("mine-1", logged, status)
     if status >= 400:
         assert answer.json()["request_id"] == "mine-1"
 
@@ -121,7 +122,7 @@ def test_an_id_that_would_spoil_the_log_is_replaced(service: TestClient) -> None
 
 
 def test_a_fault_of_ours_is_a_problem_without_its_inside(
-    tiny: FaceGenerator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tiny: FaceGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("inner secret")
@@ -131,7 +132,6 @@ def test_a_fault_of_ours_is_a_problem_without_its_inside(
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert "secret" not in answer.text
-    assert "inner secret" in caplog.text
 
 
 def test_the_counters_count(service: TestClient) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facevae.server.logs import logged_method, logged_path, places
 from facevae.server.metrics import Metrics, operation_of
 from facevae.server.problems import problem
 
@@ -49,8 +50,8 @@ class Observe:
         self.metrics.in_hand.inc()
         try:
             await self.app(scope, receive, exchange.send)
-        except Exception:
-            ERRORS.exception("request %s failed", exchange.request_id)
+        except Exception as error:
+            ERRORS.error("request %s failed: %s", exchange.request_id, places(error))
             if exchange.status == 0:
                 detail = "The service failed; its log has the request's id."
                 await problem(500, detail, exchange.request_id)(scope, receive, exchange.send)
@@ -60,7 +61,7 @@ class Observe:
             status, seconds = exchange.status or 499, time.monotonic() - exchange.started
             self.metrics.on_answer(operation_of(exchange.path, self.known), status, seconds)
             if ACCESS.isEnabledFor(logging.INFO):
-                ACCESS.info(json.dumps(exchange.line(status, seconds), ensure_ascii=True))
+                ACCESS.info(json.dumps(exchange.line(status, seconds, self.known)))
 
 
 class _Exchange:
@@ -98,11 +99,11 @@ class _Exchange:
         if api:
             headers.setdefault("Cache-Control", "no-store")
 
-    def line(self, status: int, seconds: float) -> dict[str, Any]:
-        """Neither the query nor a body nor a key: logs are read by many."""
+    def line(self, status: int, seconds: float, known: Collection[str]) -> dict[str, Any]:
+        """Neither the query nor a body nor a key, nor a path but the service's own: logs are read by many."""
         return {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "request_id": self.request_id, "client": self.client, "method": self.method,
-            "path": self.path[:200], "status": status, "ms": round(1000 * seconds, 1),
+            "request_id": self.request_id, "client": self.client,
+            "method": logged_method(self.method), "path": logged_path(self.path, known), "status": status, "ms": round(1000 * seconds, 1),
             "bytes": self.bytes_out,
         }  # fmt: skip

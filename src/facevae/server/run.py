@@ -20,6 +20,7 @@ from facevae.errors import ConfigError
 from facevae.generator import FaceGenerator
 from facevae.server.app import create_app, load_generator
 from facevae.server.config import ServerConfig
+from facevae.server.logs import WithoutMessages
 
 MOST_CONNECTIONS = 1000
 COMPUTING = 4
@@ -108,6 +109,6 @@ def _log(access: bool) -> None:
     requests.addHandler(lines)
     requests.setLevel(logging.INFO if access else logging.WARNING)
     requests.propagate = False
-    logging.basicConfig(
-        stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING
-    )
+    rest = logging.StreamHandler(sys.stderr)
+    rest.setFormatter(WithoutMessages("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[rest], level=logging.WARNING)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from html import escape
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import gradio as gr
 
 from facevae.generator import FaceGenerator
+from facevae.server.logs import places
 from facevae.studio.augmenting import AugmentTab
 from facevae.studio.create import CreateTab
 from facevae.studio.edit import EditTab
@@ -23,6 +25,7 @@ from facevae.studio.style import StyleTab
 from facevae.studio.wording import LANGUAGES, Words
 
 T = TypeVar("T")
+LOG = logging.getLogger(__name__)
 
 DELETE_EVERY_S, DELETE_AFTER_S = 300, 1200
 """How often uploads and offered files are looked through, and how old they may grow."""
@@ -57,7 +60,7 @@ def _build(generator: FaceGenerator | Service, language: str) -> gr.Blocks:
     service = generator if isinstance(generator, Service) else Service(generator)
     words = Words(language)
     studio = Studio(service, words)
-    blocks = gr.Blocks(
+    blocks = QuietBlocks(
         analytics_enabled=False,
         title=words("title"),
         delete_cache=(DELETE_EVERY_S, DELETE_AFTER_S),
@@ -71,6 +74,20 @@ def _build(generator: FaceGenerator | Service, language: str) -> gr.Blocks:
     blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=1, api_open=False)
     blocks.state_session_capacity = MOST_VISITORS
     return blocks
+
+
+class QuietBlocks(gr.Blocks):
+    """Blocks whose faults Gradio does not print: their messages may repeat what a visitor sent."""
+
+    async def process_api(self, *given: Any, **named: Any) -> dict[str, Any]:
+        try:
+            return await super().process_api(*given, **named)
+        except gr.Error as error:
+            error.print_exception = False
+            raise
+        except Exception as error:
+            LOG.warning("the studio was sent what it cannot take: %s", places(error))
+            raise gr.Error(escape(str(error)), print_exception=False) from None
 
 
 def _lay_tabs(studio: Studio, blocks: gr.Blocks) -> None:

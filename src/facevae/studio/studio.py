@@ -16,6 +16,7 @@ from facevae.data.photos import Photo
 from facevae.errors import DataError, FaceVAEError
 from facevae.generator import FaceGenerator
 from facevae.images import Photos
+from facevae.server.logs import places
 from facevae.studio.parameters import MOST_SEED
 from facevae.studio.service import BusyError, Service
 from facevae.studio.wording import Words
@@ -74,8 +75,8 @@ class Studio:
                 raise self.error("error_busy") from None
             except FaceVAEError as error:
                 raise self.message(str(error)) from None
-            except Exception:
-                LOG.exception("an answer of the studio failed")
+            except Exception as error:
+                LOG.error("an answer of the studio failed: %s", places(error))
                 raise self.error("error_fault") from None
 
         # Gradio reads the hints, and those of a partial are not those of `wrapped`.
