@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "facevae"
 
 LAYERS = [
     {"errors", "fields", "digests", "config", "private_config", "upscaler_config", "attributes", "lazy",
-     "figures"},
+     "figures", "regular_files"},
     {"images", "distributions", "layers", "schedules", "ema"},
     {"model", "features", "losses", "discriminator", "flow", "flow_fit", "prior", "upscaler", "editing",
      "face_reader", "metrics"},

@@ -90,7 +90,8 @@ def _shapes(post: Post) -> list[bytes]:
         b"[" * 100_000, b'{"a":' * 100_000, b'{"x": ' + b"[" * 500 + b"]" * 500 + b"}", twice.encode(),
         b'{"' + b"k" * 2**19 + b'": 1}', b'{"' + b"k" * 2**20 + b'": 1}',
         ("{" + ", ".join(f'"k{index}": 1' for index in range(50_000)) + "}").encode(),
-        text.encode("utf-16"), text.encode("utf-32"), text.encode("utf-16-le"), text.encode() + b"\xed\xa0\x80",
+        text.encode("utf-16"), text.encode("utf-32"), text.encode("utf-16-le"),
+        text.encode() + b"\xed\xa0\x80",
         b'{"\xed\xa0\xbd": 1}', b'{"' + "\u202eforged\r\nInjected: 1".encode() + b'": 1}',
     ]  # fmt: skip
 
@@ -141,7 +142,9 @@ def _no_failure(answer: httpx.Response) -> str:
     return "" if answer.status_code in (200, 204) else _refused(answer)
 
 
-def _bodies(client: httpx.Client, attack: str, posts: list[Post], bodies: Callable[[Post], list[bytes]]) -> Finding:
+def _bodies(
+    client: httpx.Client, attack: str, posts: list[Post], bodies: Callable[[Post], list[bytes]]
+) -> Finding:
     tally = Tally(attack)
     for post in posts:
         for body in bodies(post):
@@ -157,7 +160,10 @@ def _forms(client: httpx.Client, posts: list[Post]) -> Finding:
         bodies = [body for make in BODIES.values() for body in make(post) if len(body) < 2**19]
         parts = [_part("options", body) for body in bodies]
         parts += [_part(name, b"{}") for name in (b"\xed\xa0\x80", b"\xff", b"x" * 20_000, b"", b'a"; b')]
-        parts += [_part("photo", b"GIF89a", name) for name in (b"\xed\xa0\x80.png", b"\x1b[2J", b"../../x", b"n" * 9000)]
+        parts += [
+            _part("photo", b"GIF89a", name)
+            for name in (b"\xed\xa0\x80.png", b"\x1b[2J", b"../../x", b"n" * 9000)
+        ]
         for part in parts:
             answer = _form(client, post.path, part)
             tally.note(f"{post.path} {part[:160]!r}", _refused(answer))
@@ -173,7 +179,15 @@ def _forms(client: httpx.Client, posts: list[Post]) -> Finding:
 def _part(name: str | bytes, body: bytes, file: bytes | None = None) -> bytes:
     named = name.encode() if isinstance(name, str) else name
     filename = b"" if file is None else b'; filename="' + file + b'"'
-    return b'--b\r\nContent-Disposition: form-data; name="' + named + b'"' + filename + b"\r\n\r\n" + body + b"\r\n"
+    return (
+        b'--b\r\nContent-Disposition: form-data; name="'
+        + named
+        + b'"'
+        + filename
+        + b"\r\n\r\n"
+        + body
+        + b"\r\n"
+    )
 
 
 def _form(client: httpx.Client, path: str, part: bytes) -> httpx.Response:
@@ -183,13 +197,16 @@ def _form(client: httpx.Client, path: str, part: bytes) -> httpx.Response:
 def _around(client: httpx.Client, posts: list[Post]) -> Finding:
     """Bytes that are no text in the query, the path and the headers; a body where none belongs."""
     tally = Tally("no text in paths, queries and headers; bodies of GET requests")
-    odd = {"Accept": b"\xed\xa0\x80/\xff", "X-Request-Id": b"\xff\xfe", "Authorization": b"Bearer \xed\xa0\xbd",
-           "X-API-Key": b"\xff", "Accept-Language": b"\xff;q=\xed", "X-Facevae": b"\xed\xa0\x80"}  # fmt: skip
+    odd = {"Accept": b"\xed\xa0\x80/\xff", "X-Request-Id": b"\xff\xfe",
+           "Authorization": b"Bearer \xed\xa0\xbd", "X-API-Key": b"\xff",
+           "Accept-Language": b"\xff;q=\xed", "X-Facevae": b"\xed\xa0\x80"}  # fmt: skip
     for post in posts:
         for name, value in odd.items():
             answer = client.post(post.path, content=b"[]", headers=[("Content-Type", JSON), (name, value)])  # type: ignore[list-item]
             tally.note(f"{post.path} {name}: {value!r}", _refused(answer))
-        answer = client.post(post.path, content=b"[]", headers=[("Content-Type", b"application/\xed\xa0\x80")])  # type: ignore[list-item]
+        answer = client.post(
+            post.path, content=b"[]", headers=[("Content-Type", b"application/\xed\xa0\x80")]
+        )  # type: ignore[list-item]
         tally.note(f"{post.path} Content-Type", _refused(answer))
         for tail in ("?%ed%a0%80=%ff", "?x=%00"):
             answer = client.post(post.path + tail, content=b"[]", headers={"Content-Type": JSON})
@@ -198,7 +215,9 @@ def _around(client: httpx.Client, posts: list[Post]) -> Finding:
         tally.note(path[:40], _refused(client.get(path)))
     for path in ("/v1/health", "/v1/models", "/v1/docs"):
         answer = client.request("GET", path, content=b"\xff" * 1000, headers={"Content-Type": "text/plain"})
-        tally.note(f"a body to GET {path}", "" if answer.status_code == 200 else f"answered {answer.status_code}")
+        tally.note(
+            f"a body to GET {path}", "" if answer.status_code == 200 else f"answered {answer.status_code}"
+        )
     return tally.finding
 
 
@@ -209,21 +228,29 @@ def _content_types(client: httpx.Client, posts: list[Post]) -> Finding:
         for kind in types:
             headers = {} if kind is None else {"Content-Type": kind}
             answer = client.post(post.path, content=json.dumps(post.example).encode(), headers=headers)
-            fault = "" if answer.status_code == 415 and JSON in answer.text else f"answered {answer.status_code}"
+            fault = (
+                "" if answer.status_code == 415 and JSON in answer.text else f"answered {answer.status_code}"
+            )
             tally.note(f"{post.path} with {kind}", fault or _refused(answer))
     return tally.finding
 
 
 def _methods(client: httpx.Client, paths: dict[str, dict[str, Any]]) -> Iterator[Finding]:
     """HEAD as GET without its body, OPTIONS with what there is, all else 405."""
-    head, options, others = Tally("HEAD of what GET answers"), Tally("OPTIONS"), Tally("other methods than there are")
+    head, options, others = (
+        Tally("HEAD of what GET answers"),
+        Tally("OPTIONS"),
+        Tally("other methods than there are"),
+    )
     known = {path: {method.upper() for method in methods} for path, methods in paths.items()}
     known |= {path: {"GET"} for path in ("/v1", "/v1/", "/v1/docs", "/v1/openapi.json")}
     for path, methods in known.items():
         allowed = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
         if "GET" in methods:
             got, answer = client.get(path), client.head(path)
-            alike = all(got.headers.get(name) == answer.headers.get(name) for name in ("content-type", "allow"))
+            alike = all(
+                got.headers.get(name) == answer.headers.get(name) for name in ("content-type", "allow")
+            )
             well = answer.status_code == got.status_code == 200 and not answer.content and alike
             head.note(f"HEAD {path}", "" if well else f"answered {answer.status_code}, GET {got.status_code}")
         answer = client.options(path)
@@ -235,7 +262,9 @@ def _methods(client: httpx.Client, paths: dict[str, dict[str, Any]]) -> Iterator
                 answer = client.request(method, path)
                 told = {name.strip() for name in answer.headers.get("allow", "").split(",")}
                 well = answer.status_code == 405 and told == allowed
-                others.note(f"{method} {path}", "" if well else f"answered {answer.status_code}, {sorted(told)}")
+                others.note(
+                    f"{method} {path}", "" if well else f"answered {answer.status_code}, {sorted(told)}"
+                )
     yield from (tally.finding for tally in (head, options, others))
 
 

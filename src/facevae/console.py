@@ -19,7 +19,6 @@ from rich.progress import (
 )
 from rich.table import Table
 
-
 UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 """Unicode's categories of control characters, those of format (which turn the direction of writing),
 unpaired surrogates, private use, and ends of lines and paragraphs."""

@@ -67,6 +67,9 @@ class FaceGenerator:
     Photos are uint8 RGB arrays; latents are float32 arrays of width `latent_dim`.
     """
 
+    folder: Path | None = None
+    """Where it was loaded from, with its card and reports; None for one that was put together in memory."""
+
     def __init__(
         self,
         model: FaceVAE,
@@ -93,7 +96,9 @@ class FaceGenerator:
         folder = find_model(name_or_dir)
         model, prior, _ = load_model(folder)
         name = folder.resolve().parent.name if folder.name == "model" else folder.resolve().name
-        return cls(model, prior, name, device, load_upscaler(folder), load_reader(folder))
+        generator = cls(model, prior, name, device, load_upscaler(folder), load_reader(folder))
+        generator.folder = folder
+        return generator
 
     @property
     def size_px(self) -> int:

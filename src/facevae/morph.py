@@ -20,6 +20,7 @@ from facevae.flow import FlowPrior
 from facevae.generator import FaceGenerator, Latents, Progress, slerp
 from facevae.images import Photos, tile
 from facevae.provenance import EDITED, WEBP_QUALITY, comment, exif_and_xmp, write_png
+from facevae.regular_files import open_regular
 
 FILMS = (".mp4", ".gif", ".webp", ".png")
 SURVEY_FRAMES, SURVEY_ROUNDS = 24, 4
@@ -207,6 +208,10 @@ def _shares(lengths: Sequence[float], steps: int) -> list[int]:
     return shares
 
 
+MOST_LATENT_BYTES = 2**30
+"""Size of a file of latents: a million faces of 256 numbers."""
+
+
 def stops_source(stops: Sequence[str]) -> dict[str, str]:
     """What a film says of its source, where one of its stops (as of `read_stops`) is a photo."""
     photos = [stop for stop in stops if Path(stop).suffix != ".npy" and Path(stop).is_file()]
@@ -215,7 +220,7 @@ def stops_source(stops: Sequence[str]) -> dict[str, str]:
 
 def _read_latents(path: Path, latent_dim: int) -> Latents:
     try:
-        with path.open("rb") as file:
+        with open_regular(path, MOST_LATENT_BYTES) as file:
             latents = np.lib.format.read_array(file, allow_pickle=False, max_header_size=1000)
     except Exception as error:  # damaged headers raise what they happen to say, MemoryError included
         raise DataError(f"cannot read the latent {path}: {error}") from error

@@ -22,6 +22,7 @@ from facevae.data.photos import MAX_PIXELS
 from facevae.errors import DataError
 from facevae.files import atomic_file
 from facevae.images import Photos
+from facevae.regular_files import open_regular
 
 SOURCE = "digital_source_type"
 """The fact that says how a picture was made, by a term of IPTC; DIGITAL_SOURCE_TYPE where it is not given."""
@@ -120,7 +121,7 @@ def read_provenance(path: Path | BinaryIO) -> dict[str, Any]:
     """
     try:
         if isinstance(path, Path):
-            with path.open("rb") as file:
+            with open_regular(path, None) as file:
                 return _read(file)
         return _read(path)
     except OSError as error:

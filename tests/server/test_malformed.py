@@ -1,4 +1,4 @@
-"""What no client should send, to `facevae serve` as a process with its studio; and what its logs keep of it."""
+"""What no client should send, to `facevae serve` with its studio; and what its logs keep of it."""
 
 from __future__ import annotations
 
@@ -96,9 +96,10 @@ def _send_canaries_to_studio(client: httpx.Client) -> None:
     for call in client.get("/config").json()["dependencies"]:
         body = {"data": [file] * len(call["inputs"]), "fn_index": call["id"], "session_hash": CANARY}
         client.post("/gradio_api/queue/join", json=body)
-    with contextlib.suppress(httpx.ReadTimeout), client.stream(
-        "GET", f"/gradio_api/queue/data?session_hash={CANARY}", timeout=10
-    ) as lines:
+    with (
+        contextlib.suppress(httpx.ReadTimeout),
+        client.stream("GET", f"/gradio_api/queue/data?session_hash={CANARY}", timeout=10) as lines,
+    ):
         for line in lines.iter_lines():
             if "close_stream" in line:
                 break
@@ -125,7 +126,9 @@ def test_what_libraries_log_of_an_exception_is_without_its_message() -> None:
     try:
         raise ExceptionGroup(CANARY, [ValueError(CANARY)])
     except ExceptionGroup as error:
-        record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 1, "failed", None, (type(error), error, None))
+        record = logging.LogRecord(
+            "uvicorn.error", logging.ERROR, "", 1, "failed", None, (type(error), error, None)
+        )
         told = WithoutMessages().format(record)
     assert CANARY not in told
     assert "ValueError" in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +62,20 @@ def test_the_page_is_held_to_its_origin_and_follows_the_language(studio_url: str
     assert away.headers["location"] == "/zh/?seed=3&lang=zh"
     back = httpx.get(f"{studio_url}/zh/?seed=3&lang=en")
     assert back.headers["location"] == "/?seed=3&lang=en"
+
+
+def test_a_model_with_the_name_of_a_shipped_one_shows_its_own_card_and_report(
+    steerable: Path, tmp_path: Path
+) -> None:
+    from fastapi.testclient import TestClient
+
+    from facevae.server import create_app
+
+    run = Path(shutil.copytree(steerable, tmp_path / "face64"))
+    (run / "model" / "README.md").write_text("The card of this very run.", encoding="utf-8")
+    (run / "report.html").write_text("<p>The report of this very run.</p>", encoding="utf-8")
+    with TestClient(create_app(run)) as client:
+        page = client.get("/config").text
+    assert "The card of this very run." in page
+    assert "report.html" in page
+    assert "FairFace" not in page, "this is the card of the shipped model"

@@ -58,8 +58,8 @@ def _content_type(request: Request, taken: Collection[str]) -> str:
         packed = "" if coding == "identity" else f", compressed ({coding[:40]})"
         raise HTTPException(
             415,
-            f"the body must be {' or '.join(taken)} (in the header Content-Type), in UTF-8 and not compressed; "
-            f"got {given[:100] or 'none'}{packed}",
+            f"the body must be {' or '.join(taken)} (in the header Content-Type), in UTF-8 and not "
+            f"compressed; got {given[:100] or 'none'}{packed}",
             {"Accept": ", ".join(taken)},
         )
     return kind

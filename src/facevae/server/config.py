@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facevae.errors import ConfigError
+from facevae.regular_files import MOST_TEXT_BYTES, read_regular
 from facevae.server.uploads import UploadLimits
 
 KEYS_VARIABLE = "FACEVAE_API_KEYS"
@@ -82,9 +83,10 @@ def read_keys(file: Path | None, environment: Mapping[str, str] = os.environ) ->
     keys: list[str] = [key.strip() for key in environment.get(KEYS_VARIABLE, "").split(",")]
     if file is not None:
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = read_regular(file, MOST_TEXT_BYTES).decode("utf-8").splitlines()
         except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot read the API keys in {file}: {error}") from None
+            remedy = f"Or give them in the variable {KEYS_VARIABLE}."
+            raise ConfigError(f"cannot read the API keys in {file}: {error}. {remedy}") from None
         own = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
         if not own:
             raise ConfigError(f"there is no API key in {file}: expected one per line.")

@@ -8,16 +8,17 @@ from collections.abc import Collection
 from types import TracebackType
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
-STUDIO_WORDS = frozenset(
-    "zh config theme.css manifest.json favicon.ico robots.txt assets static svelte gradio_api upload "
-    "upload_progress queue join data run predict heartbeat startup-events app_id info reset cancel".split()
-)
+STUDIO_WORDS = (
+    "zh", "config", "theme.css", "manifest.json", "favicon.ico", "robots.txt", "assets", "static", "svelte",
+    "gradio_api", "upload", "upload_progress", "queue", "join", "data", "run", "predict", "heartbeat",
+    "startup-events", "app_id", "info", "reset", "cancel",
+)  # fmt: skip
 """Parts of the studio's own paths; in place of all others the log has OTHER."""
 OTHER = "…"
 
 
 def logged_path(path: str, known: Collection[str]) -> str:
-    """The path of a route; of any other, which may be anything a client writes, only what is the service's."""
+    """The path of a route; of others, which may be anything a client writes, the parts that we know."""
     if path in known:
         return path
     if path.startswith("/v1/"):
@@ -51,7 +52,7 @@ def places(error: BaseException) -> str:
 class WithoutMessages(logging.Formatter):
     """Exceptions as `places` has them, for what libraries log."""
 
-    def formatException(  # noqa: N802  # as logging names it
+    def formatException(
         self,
         ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
     ) -> str:

@@ -104,6 +104,6 @@ class _Exchange:
         return {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "request_id": self.request_id, "client": self.client,
-            "method": logged_method(self.method), "path": logged_path(self.path, known), "status": status, "ms": round(1000 * seconds, 1),
-            "bytes": self.bytes_out,
+            "method": logged_method(self.method), "path": logged_path(self.path, known),
+            "status": status, "ms": round(1000 * seconds, 1), "bytes": self.bytes_out,
         }  # fmt: skip

@@ -54,7 +54,7 @@ STATUS: tuple[tuple[type[FaceVAEError], int], ...] = (
 
 
 Printable = Annotated[str, BeforeValidator(printable)]
-"""Text that repeats words of a request, any of which would make a body that is no UTF-8, or a line of its own."""
+"""Text that may repeat words of a request, such as half a character that no UTF-8 has."""
 
 
 class FieldError(BaseModel):

@@ -81,7 +81,8 @@ class QuietBlocks(gr.Blocks):
 
     async def process_api(self, *given: Any, **named: Any) -> dict[str, Any]:
         try:
-            return await super().process_api(*given, **named)
+            answer: dict[str, Any] = await super().process_api(*given, **named)
+            return answer
         except gr.Error as error:
             error.print_exception = False
             raise

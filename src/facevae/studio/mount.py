@@ -34,7 +34,8 @@ def mount_studio(
 ) -> FastAPI:
     """Mount the studio at `path`, English there and Chinese at `path`zh/; returns `app`.
 
-    folder: the model's own, for its card and reports; None finds that of a shipped model. limits: of uploads.
+    folder: of the model's card and reports; None takes the one that the generator was loaded from. limits: of
+    uploads.
     Mount after all other routes: at '/' it answers whatever they do not. Uploads and files for downloading
     lie in a folder of its own, which is deleted when the application stops.
     """

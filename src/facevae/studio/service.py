@@ -12,7 +12,6 @@ from pathlib import Path
 from facevae.data.photos import Photo
 from facevae.errors import FaceVAEError
 from facevae.generator import FaceGenerator
-from facevae.models import SHIPPED, shipped_models
 from facevae.server.uploads import UploadLimits, read_photo
 from facevae.studio.meter import IdentityMeter
 
@@ -49,13 +48,12 @@ class Service:
     def __init__(
         self, generator: FaceGenerator, folder: Path | None = None, limits: UploadLimits | None = None
     ) -> None:
-        """folder: the model's own, for its card and reports; None finds that of a shipped model by name."""
+        """folder: of the model's card and reports; None takes the one that the generator was loaded from."""
         # A copy has a face detector of its own: one detector serves one thread at a time.
         self.generator = copy.copy(generator)
         self.generator.__dict__.pop("_detector", None)
-        if folder is None and generator.name in shipped_models():
-            folder = SHIPPED / generator.name
-        self.folder, self.limits, self.turn = folder, limits or UploadLimits(), Turn()
+        self.folder = folder or generator.folder
+        self.limits, self.turn = limits or UploadLimits(), Turn()
         self.temporary: Path | None = None
         """Where files for downloading are put; None: the system's place for temporary files."""
 
