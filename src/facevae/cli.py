@@ -25,7 +25,7 @@ from facevae.cli_morph import interpolate
 from facevae.cli_serve import serve
 from facevae.cli_stylize import stylize
 from facevae.cli_upscaler import train_upscaler
-from facevae.console import counting, say, stages
+from facevae.console import cell, counting, say, stages
 from facevae.errors import FaceVAEError
 
 app = typer.Typer(
@@ -220,9 +220,10 @@ def reconstruct(
     table = Table("photo", "picture", "PSNR (dB)", "SSIM")
     for row in rows:
         if "error" in row:
-            table.add_row(row["photo"], f"[red]{row['error']}[/red]", "", "")
+            table.add_row(cell(row["photo"]), cell(row["error"], "red"))
         else:
-            table.add_row(row["photo"], str(out / row["file"]), f"{row['psnr_db']:.2f}", f"{row['ssim']:.3f}")
+            figures = (f"{row['psnr_db']:.2f}", f"{row['ssim']:.3f}")
+            table.add_row(cell(row["photo"]), cell(out / row["file"]), *figures)
     Console().print(table)
     if any("error" in row for row in rows):
         raise typer.Exit(1)
@@ -280,12 +281,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
-    except (ConfigError, ControlError) as error:
-        say(f"facevae: {error}")
-        sys.exit(1 if isinstance(error, MissingExtraError) else 2)
     except FaceVAEError as error:
         say(f"facevae: {error}")
-        sys.exit(1)
+        for line in "\n".join(getattr(error, "__notes__", ())).splitlines():
+            say(f"  {line}")
+        wrong_usage = isinstance(error, (ConfigError, ControlError)) and not isinstance(
+            error, MissingExtraError
+        )
+        sys.exit(2 if wrong_usage else 1)
     except SystemExit as end:
         if end.code in (130, 143):  # Ctrl-C, which Typer turns into this, and SIGTERM
             say("facevae: stopped. prepare, train and augment go on where they were: run the same command.")

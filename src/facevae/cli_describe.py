@@ -47,14 +47,14 @@ def describe(
 
     description = check_understood(understand(text))
     if dry_run:
-        say(description.summary())
+        _say_lines(description.summary())
         return
     from facevae.generator import FaceGenerator
 
     generator = FaceGenerator.from_pretrained(model, device)
     if upscale:
         generator.require_upscaler()
-    say(description.against(generator.schema).summary())
+    _say_lines(description.against(generator.schema).summary())
     start = secrets.randbelow(2**31) if seed is None else seed
     with counting("faces") as progress:
         described = describe_faces(generator, text, count, start, truncation, guidance, best_of, progress)
@@ -62,3 +62,8 @@ def describe(
     say(f"{count} faces in {out} (seed {start}); see {out / 'grid.png'}")
     for remark in described.chosen.remarks():
         say(remark)
+
+
+def _say_lines(text: str) -> None:
+    for line in text.splitlines():
+        say(line)

@@ -17,7 +17,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 """Unicode's categories of control characters, those of format (which turn the direction of writing),
@@ -38,6 +39,11 @@ def printable(text: object) -> str:
 def say(text: str) -> None:
     """Print a line for people, on standard error, so that standard output stays clean."""
     Console(stderr=True).print(printable(text), highlight=False, markup=False, soft_wrap=True)
+
+
+def cell(text: object, style: str = "") -> Text:
+    """What a cell of a table shows: `text` as it is, without rich's markup, which a file's name may hold."""
+    return Text(printable(text), style)
 
 
 @contextmanager
@@ -86,8 +92,8 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 
 def print_rows(rows: list[dict[str, Any]]) -> None:
     """A table on standard output with a column per row of figures, so that it fits however many there are."""
-    table = Table("", *(str(row.get("what", "")) for row in rows))
+    table = Table("", *(Column(cell(row.get("what", ""))) for row in rows))
     for name in (name for name in rows[0] if name != "what"):
         values = [row[name] for row in rows]
-        table.add_row(name, *(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values))
+        table.add_row(cell(name), *(cell(f"{v:.4g}" if isinstance(v, float) else v) for v in values))
     Console().print(table)

@@ -55,6 +55,13 @@ def inspect_model(folder: str | Path) -> dict[str, Any]:
             f"{folder} is no model: expected a folder with config.json and model.safetensors."
         )
     config = read_json(found / "config.json")
+    try:
+        return _told_by(found, config)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{found / 'config.json'} was not written by facevae: {error}") from error
+
+
+def _told_by(found: Path, config: dict[str, Any]) -> dict[str, Any]:
     sums: dict[str, str] = config.get("sha256", {})
     files = {f"{name}.safetensors": _state(found / f"{name}.safetensors", one) for name, one in sums.items()}
     measured, dataset = config.get("measured", {}), config.get("dataset", {})
@@ -64,7 +71,7 @@ def inspect_model(folder: str | Path) -> dict[str, Any]:
         "digest": sha256_file(found / "config.json"),
         "size_px": config.get("model", {}).get("size_px"), "prior": config.get("prior"),
         "data": {name: dataset.get(name) for name in ("name", "licence", "counts")},
-        "privacy": {name: measured[name] for name in ("dp_epsilon", "dp_delta") if name in measured},
+        "privacy": {name: float(measured[name]) for name in ("dp_epsilon", "dp_delta") if name in measured},
     }  # fmt: skip
 
 

@@ -122,8 +122,14 @@ def read_provenance(path: Path | BinaryIO) -> dict[str, Any]:
     try:
         if isinstance(path, Path):
             with open_regular(path, None) as file:
-                return _read(file)
-        return _read(path)
+                told = _read(file)
+        else:
+            told = _read(path)
+        return {
+            name: value
+            for name, value in told.items()
+            if name not in (SOURCE, VERSION) or isinstance(value, str)
+        }
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except DataError as error:

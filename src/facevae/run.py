@@ -72,7 +72,9 @@ def prepared(path: Path) -> Path:
 
     out = cache_folder() / f"{path.resolve().name}-{_fingerprint(path)}"
     if not is_prepared(out):
-        Console(stderr=True).print(f"{path} is not prepared yet: preparing it into {out}", highlight=False)
+        Console(stderr=True).print(
+            f"{path} is not prepared yet: preparing it into {out}", highlight=False, markup=False
+        )
     return prepare(path, out).path
 
 
@@ -200,7 +202,7 @@ def finish(
     try:
         write_run_page(run, measured)
     except MissingExtraError as error:
-        console.print(f"run.html is left out: {error}", highlight=False)
+        console.print(f"run.html is left out: {error}", highlight=False, markup=False)
     # Last: a run that has it is finished, and left as it is.
     save_model(run / "model", model, prior, card, extra, reader=reader)
 
