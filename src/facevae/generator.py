@@ -67,8 +67,7 @@ class FaceGenerator:
     Photos are uint8 RGB arrays; latents are float32 arrays of width `latent_dim`.
     """
 
-    folder: Path | None = None
-    """Where it was loaded from, with its card and reports; None for one that was put together in memory."""
+    folder: Path | None = None  # that it was loaded from, which holds its card and reports
 
     def __init__(
         self,
