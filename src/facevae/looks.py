@@ -1,12 +1,14 @@
 """Built-in looks: photos as pencil drawings, oil paintings, watercolours and cartoons, by OpenCV's filters.
 
 No network and no training: the same photo gives the same picture. Brushes and lines keep their size relative
-to the picture, so that a face of 256 px and a photo of 1024 px look alike.
+to the largest face, so that a face of 256 px and one of 1024 px look alike, alone or in a large photo.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,47 +18,64 @@ from facevae.errors import ConfigError, DataError, did_you_mean, require
 from facevae.images import Photos
 
 REFERENCE_PX = 512
-"""Shorter side at which the brushes have the sizes that stand below."""
+"""Side of a face's aligned crop at which the brushes have the sizes that stand below, in px."""
+LARGEST_PX = 2048
+"""Side of the largest square photo that is drawn: about 5 s on one core, and 0.5 GB."""
 OIL_LEVELS = 10
 """Tones that a brush stroke can have; fewer make broader patches."""
 CARTOON_TONES = 7
 """Steps of brightness that are left in a cartoon."""
 WORK_PX = 1.5 * REFERENCE_PX**2
-"""Pixels, at the brushes' reference size, that costly filters see; of larger photos they see a reduced copy."""
-GUIDE_SIDE = 3
+"""Most pixels that filters whose cost grows with the brush's square see, with a brush as at REFERENCE_PX."""
+GUIDE_PX = 3
+"""Side of the square of the reduced photo in which the guided filter fits a line."""
 GUIDE_NOISE = 2.0
+"""Contrast, in levels, below which it sees no edge."""
 
 LINE_PERCENTILE = 91
 """Share of a picture, in %, that no line is drawn in."""
 
 Plane = NDArray[np.float32]
-Drawing = Generator[None, None, Photos]
+Progress = Callable[[int, int], None]
+Step = Callable[[], None]
+"""Called between the steps of a drawing."""
 
 
-def apply_look(photo: Photos, look: str, strength: float = 1.0, face_px: float | None = None) -> Photos:
+def apply_look(
+    photo: Photos,
+    look: str,
+    strength: float = 1.0,
+    face_px: float | None = None,
+    progress: Progress | None = None,
+) -> Photos:
     """The (H, W, 3) uint8 RGB photo drawn in one of LOOKS; same shape.
 
-    strength: 0..1, how far it goes from the photo (0, unchanged) to the look (1). Deterministic. Raises
-    ConfigError for an unknown look or another strength, DataError for what is no photo, MissingExtraError
-    without OpenCV.
+    strength: 0..1, how far it goes from the photo (0, unchanged) to the look (1). face_px: side of the square
+    that an aligned crop of the largest face would take up, which the brushes keep their size to, up to the
+    photo's shorter side; None: that side, as of a face that fills the photo. progress: called with
+    (done, in all) between steps; what it raises ends the drawing. Deterministic. Raises ConfigError for an
+    unknown look, another strength or face_px, DataError for what is no photo and for one of more than
+    LARGEST_PX x LARGEST_PX pixels, MissingExtraError without OpenCV.
     """
     check_look(look)
     check_strength(strength)
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or min(photo.shape[:2]) < 8:
-        raise DataError(
-            f"a photo to draw must be uint8 of shape (H, W, 3), 8 px or more, got {photo.dtype} {photo.shape}"
-        )
+    _check_photo(photo)
+    shorter = min(photo.shape[:2])
+    if face_px is not None and not face_px > 0:
+        raise ConfigError(f"face_px cannot be {face_px:g}: expected a face's side in px, or None.")
     cv2 = require("cv2", "photos", f"the look '{look}'")
-    scale = (face_px or min(photo.shape[:2])) / REFERENCE_PX
-    drawn = _run(LOOKS[look](cv2, np.ascontiguousarray(photo), scale))
-    mixed = photo + strength * (drawn.astype(np.float32) - photo)
+    scale = min(face_px or shorter, shorter) / REFERENCE_PX
+    one, done = LOOKS[look], count()
+
+    def step() -> None:
+        if progress:
+            progress(next(done), one.steps)
+
+    step()
+    drawn = one.draw(cv2, np.ascontiguousarray(photo), scale, step)
+    mixed = photo + np.float32(strength) * (drawn.astype(np.float32) - photo)
+    step()
     return np.asarray(np.rint(mixed).clip(0, 255), dtype=np.uint8)
-
-
-def _run(g):
-    while True:
-        try: next(g)
-        except StopIteration as e: return e.value
 
 
 def check_look(look: str) -> None:
@@ -73,91 +92,106 @@ def check_strength(strength: float) -> None:
         raise ConfigError(f"strength cannot be {strength:g}: expected 0 (unchanged) to 1 (all of the style).")
 
 
-def _pencil(cv2: Any, photo: Photos, scale: float) -> Drawing:
+def _check_photo(photo: Photos) -> None:
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3 or min(photo.shape[:2]) < 8:
+        raise DataError(
+            f"a photo to draw must be uint8 of shape (H, W, 3), 8 px or more, got {photo.dtype} {photo.shape}"
+        )
+    height, width = photo.shape[:2]
+    if height * width > LARGEST_PX**2:
+        raise DataError(
+            f"a photo to draw may have {LARGEST_PX} x {LARGEST_PX} = {LARGEST_PX**2 / 1e6:.1f} megapixels at "
+            f"most, got {width} x {height}. Shrink it first, as facevae.stylize.sizes.resized_photo does."
+        )
+
+
+def _pencil(cv2: Any, photo: Photos, scale: float, step: Step) -> Photos:
     """Graphite on paper: lines at two widths, and hatching where it is dark.
 
     The tones are those of "colour dodge", grey over its blur; the hatching is that of cv2.pencilSketch
     (Gastal and Oliveira 2011, section 7).
     """
     grey = cv2.cvtColor(_lively(cv2, photo), cv2.COLOR_RGB2GRAY)
-    yield
+    step()
     soft = cv2.GaussianBlur(grey, (0, 0), _px(12, scale)).astype(np.float32)
     dodged = (grey.astype(np.float32) + 8) / (soft + 8)  # 1 on flat ground, less on lines
     tone = dodged.clip(0, 1) ** 1.6 * (0.62 + 0.38 * (grey / np.float32(255)))
-    yield
+    step()
     # Blurred noise in two directions: the strokes of a soft pencil.
     noise = _noise(grey.shape)
-    stroke = max(1.0, 5 * scale)
+    stroke = max(2.0, 5 * scale)
     hatch = _diagonal(cv2, noise, stroke) * (1 - grey / np.float32(255))
     tone = tone + 0.22 * hatch + 0.02 * noise
-    yield
+    step()
     line = np.minimum(_lines(cv2, grey, 1.3 * scale), 0.35 + 0.65 * _lines(cv2, grey, 3.5 * scale))
     paper = np.array([250, 249, 246], dtype=np.float32)
     return _levels((tone.clip(0, 1) * (0.15 + 0.85 * line))[..., None] * paper)
 
 
-def _watercolour(cv2: Any, photo: Photos, scale: float) -> Drawing:
+def _watercolour(cv2: Any, photo: Photos, scale: float, step: Step) -> Photos:
     """Washes of thin paint: denser at their rims, uneven, on rough paper.
 
     Source: Bousseau et al. 2006, equation 1: a colour c under pigment of density d is c - (c - c^2)(d - 1).
     """
     lively = _lively(cv2, photo)
-    yield
+    step()
     bgr = cv2.cvtColor(lively, cv2.COLOR_RGB2BGR)
-    bgr = cv2.edgePreservingFilter(bgr, flags=1, sigma_s=_px(30, scale), sigma_r=0.25)
-    yield
-    small, part = _reduced(cv2, bgr, scale)
+    smooth = cv2.edgePreservingFilter(bgr, flags=1, sigma_s=_px(30, scale), sigma_r=0.25)
+    step()
+    small, part = _reduced(cv2, smooth, scale)
     flat = cv2.pyrMeanShiftFiltering(small, sp=_px(9, scale * part), sr=14, maxLevel=0)
-    yield
-    bgr = cv2.medianBlur(_enlarged(cv2, flat, small, bgr), 3)
+    step()
+    bgr = cv2.medianBlur(_enlarged(cv2, flat, small, smooth), 3)
     colour = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.float32) / 255
     colour = 1 - 0.74 * (1 - _saturated(cv2, colour * 255, 1.3) / 255).clip(0, 1)  # paint is thin
-    yield
-    density = 0.9 + _pigment(cv2, photo.shape[:2], scale, part)
-    yield
+    step()
+    density = 0.9 + _pigment(cv2, photo.shape[:2], scale)
+    step()
     grey = cv2.GaussianBlur(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY), (0, 0), max(0.7, 1.2 * scale))
     rims = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     density += 1.6 * rims.clip(0, 0.5)
-    lines = 0.72 + 0.28 * _lines(cv2, cv2.cvtColor(lively, cv2.COLOR_RGB2GRAY), 2.2 * scale)
+    # Lines of the smoothed photo: in the photo itself, its noise would be drawn as freckles.
+    lines = 0.72 + 0.28 * _lines(cv2, cv2.cvtColor(smooth, cv2.COLOR_BGR2GRAY), 2.2 * scale)
     painted = (colour - (colour - colour**2) * (density[..., None] - 1)) * lines[..., None]
     return _levels(255 * painted)
 
 
-def _pigment(cv2: Any, shape: tuple[int, int], scale: float, part: float) -> Plane:
-    """(H, W) about 0: where paint has flowed together (clouds of three sizes), and the paper's grain."""
+def _pigment(cv2: Any, shape: tuple[int, ...], scale: float) -> Plane:
+    """(H, W) about 0: clouds where paint has run together, as large as the sheet has them, and the grain."""
     noise = _noise(shape)
     grain = _unit(cv2.GaussianBlur(noise, (0, 0), max(0.6, 1.1 * scale)))
+    sheet = min(shape) / REFERENCE_PX
+    part = min(1.0, 1 / sheet)
     coarse = cv2.resize(noise, _size(noise, part), interpolation=cv2.INTER_AREA)
-    sizes = [max(1.0, px * scale * part) for px in (8, 24, 64)]
-    flow = sum(_unit(cv2.GaussianBlur(coarse, (0, 0), px)) for px in sizes) / 3
+    blurred = [cv2.GaussianBlur(coarse, (0, 0), max(1.0, px * sheet * part)) for px in (8, 24, 64)]
+    flow = sum(map(_unit, blurred)) / 3
     flow = cv2.resize(flow, shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(0.26 * flow + 0.07 * grain, dtype=np.float32)
 
 
-def _oil(cv2: Any, photo: Photos, scale: float) -> Drawing:
+def _oil(cv2: Any, photo: Photos, scale: float, step: Step) -> Photos:
     """Patches of one colour each: at every place the mean colour of the commonest tone around it.
 
     Source: Holzmann 1988, the algorithm of cv2.xphoto.oilPainting (which is in OpenCV's contrib build only),
     with a round brush; then light falls on the paint's relief from the top left.
     """
     colours = _lively(cv2, photo).astype(np.float32)
-    bristles = _unit(_diagonal(cv2, _noise(photo.shape[:2]), max(1.0, 7 * scale)))
-    yield
+    bristles = _unit(_diagonal(cv2, _noise(photo.shape[:2]), max(2.0, 7 * scale)))
+    step()
     tone = cv2.GaussianBlur(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), (0, 0), max(0.6, 1.2 * scale))
     level = ((tone + 8 * bristles).clip(0, 255) * OIL_LEVELS / 256).astype(np.uint8)  # (H, W)
     # Means under a brush of 4 px and more are smooth: at the size where it has 4 px they are the same.
     part = min(1.0, 1 / scale)
     size = _size(photo, part)
     opaque = cv2.merge([colours, np.ones_like(tone)])  # (H, W, 4)
-    best = np.zeros_like(opaque)
-    """The commonest tone's sum of colours and share of the brush."""
-    for step in range(OIL_LEVELS):
-        member = cv2.compare(level, step, cv2.CMP_EQ)
+    best = np.zeros_like(opaque)  # of the commonest tone so far: its colours' sum, its share of the brush
+    for tone_level in range(OIL_LEVELS):
+        member = cv2.compare(level, tone_level, cv2.CMP_EQ)
         sums = cv2.resize(cv2.copyTo(opaque, member), size, interpolation=cv2.INTER_AREA)
         sums = cv2.GaussianBlur(sums, (0, 0), max(1.2, 4.0 * scale * part))
         sums = cv2.resize(sums, photo.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         cv2.copyTo(sums, cv2.compare(sums[..., 3], best[..., 3], cv2.CMP_GT), best)
-        yield
+        step()
     painted = best[..., :3] / best[..., 3:]
     grey = cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY)
     height = cv2.GaussianBlur(grey + 2.5 * bristles, (0, 0), max(0.5, 0.8 * scale))
@@ -165,31 +199,31 @@ def _oil(cv2: Any, photo: Photos, scale: float) -> Drawing:
     return _levels(_saturated(cv2, painted, 1.3) - 0.35 * relief.clip(-80, 80)[..., None])
 
 
-def _cartoon(cv2: Any, photo: Photos, scale: float) -> Drawing:
+def _cartoon(cv2: Any, photo: Photos, scale: float, step: Step) -> Photos:
     """Flat tones and inked lines. Source: Winnemöller et al. 2006 (soft steps of brightness)."""
     lively = _lively(cv2, photo)
     small, part = _reduced(cv2, lively, scale)
     flat = small
     for _ in range(3):
-        yield
+        step()
         flat = cv2.bilateralFilter(flat, d=0, sigmaColor=28, sigmaSpace=max(1.5, 5 * scale * part))
-    yield
+    step()
     flat = _enlarged(cv2, flat, small, lively)
     lab = cv2.cvtColor(flat.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    step = 100 / CARTOON_TONES
-    middle = np.floor(lab[..., 0] / step) * step + step / 2
-    lab[..., 0] = middle + step / 2 * np.tanh(3 * (lab[..., 0] - middle) / step)
+    high = 100 / CARTOON_TONES
+    middle = np.floor(lab[..., 0] / high) * high + high / 2
+    lab[..., 0] = middle + high / 2 * np.tanh(3 * (lab[..., 0] - middle) / high)
     toned = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) * 255
-    yield
+    step()
     grey = cv2.cvtColor(flat, cv2.COLOR_RGB2GRAY)
     ink = np.minimum(_lines(cv2, grey, 1.6 * scale), _lines(cv2, grey, 4 * scale))
     return _levels(_saturated(cv2, toned, 1.4) * ink[..., None])
 
 
 def _reduced(cv2: Any, photo: Photos, scale: float) -> tuple[Photos, float]:
-    """The photo at the size where a filter whose cost grows with its radius squared is worth its cost.
+    """The photo at the size where a filter costs no more than it does on WORK_PX pixels, and that size.
 
-    Returns it with its size relative to the photo's, 1 for up to twice REFERENCE_PX squared pixels.
+    Of filters whose cost grows with pixels and with the brush's square. The size is relative to the photo's.
     """
     part = min(1.0, (WORK_PX / (photo.shape[0] * photo.shape[1] * scale**2)) ** 0.25)
     if part == 1:
@@ -207,7 +241,7 @@ def _enlarged(cv2: Any, filtered: Photos, small: Photos, photo: Photos) -> Photo
         return filtered
 
     def mean(plane: Plane) -> Plane:
-        return np.asarray(cv2.boxFilter(plane, -1, (GUIDE_SIDE, GUIDE_SIDE)))
+        return np.asarray(cv2.boxFilter(plane, -1, (GUIDE_PX, GUIDE_PX)))
 
     x, y = small.astype(np.float32), filtered.astype(np.float32)
     mean_x, mean_y = mean(x), mean(y)
@@ -277,7 +311,19 @@ def _px(at_reference: float, scale: float) -> float:
     return float(np.clip(at_reference * scale, 2, 200))
 
 
-LOOKS: dict[str, Callable[[Any, Photos, float], Drawing]] = {
-    "pencil": _pencil, "oil": _oil, "watercolour": _watercolour, "cartoon": _cartoon,
-}  # fmt: skip
-"""Each look by name: (OpenCV, photo, size relative to REFERENCE_PX) to the picture."""
+@dataclass(frozen=True)
+class Look:
+    """How a look is drawn."""
+
+    draw: Callable[[Any, Photos, float, Step], Photos]
+    """(OpenCV, photo, size of the brushes relative to REFERENCE_PX, step) to the picture."""
+    steps: int
+    """Into which the calls of `step` divide it."""
+
+
+LOOKS = {
+    "pencil": Look(_pencil, 4),
+    "oil": Look(_oil, OIL_LEVELS + 2),
+    "watercolour": Look(_watercolour, 6),
+    "cartoon": Look(_cartoon, 6),
+}
