@@ -209,7 +209,7 @@ class FaceGenerator:
         """
         from facevae.data.align import align
 
-        found = self._detector.detect(photo, every=faces == "all")
+        found = self.detector.detect(photo, every=faces == "all")
         if not found:
             raise DataError(f"no face found in a photo of {photo.shape[1]} x {photo.shape[0]} px")
         chosen = found if faces == "all" else found[:1]
@@ -236,9 +236,12 @@ class FaceGenerator:
 
     def stylize(self, photo: Photos, style: str, strength: float = 1.0) -> Photos:
         """A photo in a look or after an artwork's file; see `facevae.stylize.style.Stylist`."""
+        from facevae.stylize.sizes import largest_face_px
         from facevae.stylize.style import Stylist, find_style
 
-        return Stylist(find_style(style), strength, device=self.device.type).draw(photo)
+        stylist = Stylist(find_style(style), strength, device=self.device.type)
+        face_px = largest_face_px(photo, self.detector) if stylist.kind == "look" else None
+        return stylist.draw(photo, face_px=face_px)
 
     def interpolate(self, latents: Latents, frames: int, loop: bool = False) -> Latents:
         """(frames, D) latents on the path through (K, D) latents, K >= 2, spherical between neighbours."""
@@ -265,7 +268,7 @@ class FaceGenerator:
         return guidance
 
     @cached_property
-    def _detector(self) -> FaceDetector:
+    def detector(self) -> FaceDetector:
         from facevae.data.detect import FaceDetector
 
         return FaceDetector()

@@ -162,7 +162,7 @@ def _pigment(cv2: Any, shape: tuple[int, ...], scale: float) -> Plane:
     grain = _unit(cv2.GaussianBlur(noise, (0, 0), max(0.6, 1.1 * scale)))
     sheet = min(shape) / REFERENCE_PX
     part = min(1.0, 1 / sheet)
-    coarse = cv2.resize(noise, _size(noise, part), interpolation=cv2.INTER_AREA)
+    coarse = noise if part == 1 else _noise(_size(noise, part)[::-1])  # the same clouds at any larger size
     blurred = [cv2.GaussianBlur(coarse, (0, 0), max(1.0, px * sheet * part)) for px in (8, 24, 64)]
     flow = sum(map(_unit, blurred)) / 3
     flow = cv2.resize(flow, shape[::-1], interpolation=cv2.INTER_LINEAR)

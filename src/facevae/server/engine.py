@@ -125,7 +125,7 @@ class Engine:
         """on_batch: called with (faces, seconds) after each pass of the network."""
         self.generator = generator
         # The studio's threads and the jobs' thread find faces with one generator.
-        generator.__dict__["_detector"] = SharedDetector()
+        generator.__dict__["detector"] = SharedDetector()
         self._batch_size, self._on_batch = batch_size, on_batch
         self.batches: Lane[Work] = Lane("batches", queue_size, self._run_batch, self._take_batch)
         self.jobs: Lane[Callable[[Ticket[Any]], Any]] = Lane(

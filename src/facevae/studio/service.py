@@ -52,7 +52,7 @@ class Service:
         """folder: the model's own, for its card and reports; None finds that of a shipped model by name."""
         # A copy has a face detector of its own: one detector serves one thread at a time.
         self.generator = copy.copy(generator)
-        self.generator.__dict__.pop("_detector", None)
+        self.generator.__dict__.pop("detector", None)
         if folder is None and generator.name in shipped_models():
             folder = SHIPPED / generator.name
         self.folder, self.limits, self.turn = folder, limits or UploadLimits(), Turn()

@@ -16,7 +16,7 @@ from facevae.studio.history import History
 from facevae.studio.parameters import Parameters
 from facevae.studio.pictures import figure, grid, shrunk
 from facevae.studio.studio import PROGRESS, Studio
-from facevae.stylize.sizes import FACE_PX, lanczos, resized_face, resized_photo
+from facevae.stylize.sizes import FACE_PX, lanczos, largest_face_px, resized_face, resized_photo
 from facevae.stylize.style import Art, Style, Stylist
 from facevae.stylize.transfer import TransferConfig
 
@@ -87,8 +87,10 @@ class StyleTab:
             original, facts = self._of_photo(data, bool(crop))
         else:
             original, facts = self._of_create(steps.present)
+        whole_in_a_look = data and not crop and stylist.kind == "look"
+        face_px = largest_face_px(original, self.studio.generator.detector) if whole_in_a_look else None
         drawn = stylist.draw(
-            original, lambda done, total: progress((done, total), desc=self.words("style_do"))
+            original, lambda done, total: progress((done, total), desc=self.words("style_do")), face_px
         )
         source = (EDITED if look == ARTWORK else FILTERED) if data else {}
         facts = {**facts, "job": "stylize", **stylist.facts(), **source}

@@ -24,7 +24,7 @@ from facevae.server.routes.faces import SEED_BITS
 from facevae.server.routes.photos import rounded
 from facevae.server.schemas import MOST_PORTRAITS, AvatarRequest, StylizeRequest
 from facevae.server.service import Service, service_of
-from facevae.stylize.sizes import FACE_PX, resized_face, resized_photo
+from facevae.stylize.sizes import FACE_PX, largest_face_px, resized_face, resized_photo
 from facevae.stylize.style import Art, Stylist
 from facevae.stylize.transfer import TransferConfig
 
@@ -112,7 +112,10 @@ async def stylize(request: Request) -> Response:
         style = str(body.style) if body.art is None else Art("artwork", service.read(body.art))
         transfer = TransferConfig(side_px=body.side_px, steps=body.steps)
         stylist = Stylist(style, body.strength, body.keep_colours, transfer, generator.device.type)
-        return stylist.draw(_subject(service, body, face), ticket.check), stylist.facts()
+        photo = _subject(service, body, face)
+        whole_in_a_look = body.photo is not None and body.faces == "whole" and stylist.kind == "look"
+        face_px = largest_face_px(photo, generator.detector) if whole_in_a_look else None
+        return stylist.draw(photo, ticket.check, face_px), stylist.facts()
 
     drawn, facts = await service.engine.do(job)
     facts |= {"job": "stylize", "model": generator.name}
