@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from facevae.data.detect import FaceDetector
 from facevae.data.ray_engine import on_ray
-from facevae.errors import ConfigError, MissingExtraError
+from facevae.errors import ConfigError, MissingExtraError, install_command
 from facevae.evaluation.pictures import faces_in_crop
 from facevae.generator import Controls, FaceGenerator, Latents, Progress, Samples
 from facevae.images import Photos
@@ -63,7 +63,7 @@ class Chosen:
         again, faceless = sum(count > 0 for count in self.redrawn), self.found.count(False)
         told: list[str] = []
         if check and not self.checked:
-            told.append("No face was checked: the detector needs pip install 'facevae[photos]'.")
+            told.append(f"No face was checked: the detector needs {install_command('photos')}.")
         if again:
             told.append(
                 f"{again} of them were drawn again: the detector found no face ('redrawn' in faces.jsonl)."

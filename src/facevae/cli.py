@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from facevae import __version__
 from facevae.cli_augment import augment
 from facevae.cli_avatar import avatar
 from facevae.cli_bench import DeviceOption, EngineOption, ModelOption, bench_app
@@ -39,6 +40,21 @@ app = typer.Typer(
     "`facevae train PHOTOS --out RUN` trains on your own.",
 )
 app.add_typer(bench_app, name="bench")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"facevae {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version and exit.")
+    ] = False,
+) -> None:
+    del version  # _version has told it
 
 
 @app.command()

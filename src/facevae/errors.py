@@ -63,14 +63,19 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        remedy = f"pip install 'facevae[{extra}]'"
+        remedy = install_command(extra)
         if "lib" in str(error) and ".so" in str(error):
             # opencv-python links system libraries that slim images lack; its headless build does not.
             remedy = "pip uninstall -y opencv-python; pip install opencv-python-headless"
         raise MissingExtraError(
             f"{purpose} needs the module '{module}', which cannot be imported ({error}). "
-            f"Install it with: {remedy}"
+            f"Install it, in facevae's checkout, with: {remedy}"
         ) from error
+
+
+def install_command(extra: str) -> str:
+    """The command, in a checkout of facevae, which is on no package index, that adds an extra."""
+    return f"pip install -c constraints.txt '.[{extra}]'"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from facevae.errors import DataError, require
+from facevae.errors import DataError, install_command, require
 
 
 class Store:
@@ -41,7 +41,7 @@ class RemoteStore(Store):
         try:
             self.files, root = fsspec.core.url_to_fs(self.where)
         except ImportError as error:  # fsspec is there and the part for this kind of address is not
-            raise DataError(f"cannot open {url}: {error}. For s3://: pip install 'facevae[cloud]'") from error
+            raise DataError(f"cannot open {url}: {error}. For s3://: {install_command('cloud')}") from error
         except ValueError as error:
             raise DataError(f"cannot open {url}: {error}") from error
         self.root = root.rstrip("/")

@@ -103,8 +103,8 @@ _EDIT = {
         "特征余弦：1 表示同一张图片，陌生人之间约为 0。",
     ),
     "kept_missing": (
-        "The identity meter needs: pip install 'facevae[evaluate]'",
-        "身份保留度需要：pip install 'facevae[evaluate]'",
+        "The identity meter needs: pip install -c constraints.txt '.[evaluate]'",
+        "身份保留度需要：pip install -c constraints.txt '.[evaluate]'",
     ),
 }
 _MIX = {
