@@ -58,37 +58,43 @@ def test_make_takes_the_newest_supported_python_that_runs(newest: int, tmp_path:
     assert make(print_it, "print", "PYTHON=mine", path=path) == "[mine]\n"
 
 
-def test_make_without_a_python_says_which_it_needs(tmp_path: Path) -> None:
-    path = programs(tmp_path, {f"python{version}": 127 for version in PYTHONS})
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """A checkout in which nothing is installed yet."""
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).touch()
-    said = make("demo", path=path, folder=tmp_path)
+    return tmp_path
+
+
+def test_make_without_a_python_says_which_it_needs(empty: Path) -> None:
+    path = programs(empty, {f"python{version}": 127 for version in PYTHONS})
+    said = make("demo", path=path, folder=empty)
     assert "PYTHON=/path/to/python" in said
     assert all(version in said for version in PYTHONS)
-    assert not (tmp_path / ".venv").exists()
+    assert not (empty / ".venv").exists()
 
 
-def test_the_demo_installs_its_extra_alone_and_tests_the_rest(tmp_path: Path) -> None:
-    for name in ("pyproject.toml", "constraints.txt"):
-        (tmp_path / name).touch()
-    demo = make("-n", "demo", "PYTHON=python3", path=tmp_path, folder=tmp_path)
-    assert re.findall(r"-e '\.\[(\w+)\]'", demo) == ["demo"]
-    test = make("-n", "test", "PYTHON=python3", path=tmp_path, folder=tmp_path)
-    assert re.findall(r"-e '\.\[(\w+)\]'", test) == ["demo", "dev"]
-    (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv" / ".demo-ready").touch()
-    (tmp_path / ".venv" / ".ready").touch()
-    assert "install" not in make("-n", "test", "PYTHON=python3", path=tmp_path, folder=tmp_path)
+def would_do(folder: Path, *words: str) -> str:
+    return make("-n", "PYTHON=python3", *words, path=folder, folder=folder)
 
 
-def test_one_variable_chooses_where_pytorch_alone_comes_from(tmp_path: Path) -> None:
-    for name in ("pyproject.toml", "constraints.txt"):
-        (tmp_path / name).touch()
-    said = make("-n", "demo", "PYTHON=python3", "TORCH_INDEX=https://mine/cpu", path=tmp_path, folder=tmp_path)
-    asking = [line for line in said.splitlines() if "https://mine/cpu" in line]
+def test_the_demo_installs_its_extra_alone_and_tests_the_rest(empty: Path) -> None:
+    extras = re.compile(r"-e '\.\[(\w+)\]'")
+    assert extras.findall(would_do(empty, "demo")) == ["demo"]
+    assert extras.findall(would_do(empty, "test")) == ["demo", "dev"]
+    (empty / ".venv").mkdir()
+    (empty / ".venv" / ".demo-ready").touch()
+    assert extras.findall(would_do(empty, "test")) == ["dev"]
+    (empty / ".venv" / ".ready").touch()
+    assert "install" not in would_do(empty, "test", "demo")
+
+
+def test_one_variable_chooses_where_pytorch_alone_comes_from(empty: Path) -> None:
+    index = "https://example.org/cpu"
+    asking = [line for line in would_do(empty, "test", f"TORCH_INDEX={index}").splitlines() if index in line]
     assert len(asking) == 1
-    assert asking[0].endswith("--no-deps --index-url https://mine/cpu torch")
-    assert "https://mine/cpu" not in make("-n", "demo", "PYTHON=python3", path=tmp_path, folder=tmp_path)
+    assert asking[0].endswith(f"-c constraints.txt --no-deps --index-url {index} torch")
+    assert "--index-url" not in would_do(empty, "test")
 
 
 def test_install_md_lists_every_extra() -> None:
