@@ -27,13 +27,12 @@ setup: $(READY)
 $(DEMO_READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "facevae needs Python 3.11, 3.12 or 3.13 with its venv module (Debian, Ubuntu:" \
 	  "apt install python3-venv). None is on the PATH; name one: make PYTHON=/path/to/python" >&2; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-ifneq ($(TORCH_INDEX),)
-	$(PIP) install -c constraints.txt --no-deps --index-url $(TORCH_INDEX) torch
-else
-	@test "$$(uname)" != Linux || command -v nvidia-smi >/dev/null || \
-	  echo "PyTorch for Linux may come with CUDA, some 3 GB to fetch; docs/install.md says how to get the small build."
+ifeq ($(TORCH_INDEX),)
+	@test -x $(BIN)/python || test "$$(uname)" != Linux || command -v nvidia-smi >/dev/null || \
+	  echo "PyTorch for Linux may come with CUDA, in all 3 GB to fetch; without it 0.5 GB: docs/install.md says how."
 endif
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(if $(TORCH_INDEX),$(PIP) install -c constraints.txt --no-deps --index-url $(TORCH_INDEX) torch)
 	$(call install,demo)
 
 $(READY): $(DEMO_READY)
