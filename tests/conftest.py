@@ -154,8 +154,8 @@ def steerable(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-NOT_FOR_THE_DEMO = ["efficientnet_lite_pytorch", "sklearn", "threadpoolctl", "tensorboard", "fastapi", "uvicorn",
-                    "gradio", "onnx", "onnxruntime", "keras", "c2pa", "opacus", "ray"]  # fmt: skip
+NOT_FOR_THE_DEMO = ["efficientnet_lite_pytorch", "sklearn", "threadpoolctl", "tensorboard", "fastapi",
+                    "uvicorn", "gradio", "onnx", "onnxruntime", "keras", "c2pa", "opacus", "ray"]  # fmt: skip
 """What the other extras bring: `make demo` installs the extra `demo` alone."""
 
 

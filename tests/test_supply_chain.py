@@ -97,7 +97,7 @@ def test_no_pin_is_a_build_that_lies_on_few_machines() -> None:
 
 
 def resolve(python: str, cache: Path, *requirements: str | Path) -> subprocess.CompletedProcess[str]:
-    """What a resolver takes from PyPI for Linux; it reads no configuration of pip. Skips without a network."""
+    """What a resolver that reads no configuration of pip takes from PyPI; skips without a network."""
     from uv import find_uv_bin
 
     command = [

@@ -66,7 +66,7 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
         remedy = install_command(extra)
         if "lib" in str(error) and ".so" in str(error):
             # opencv-python links system libraries that slim images lack; its headless build does not.
-            remedy = "pip uninstall -y opencv-python; pip install opencv-python-headless"
+            remedy = "pip uninstall -y opencv-python; pip install -c constraints.txt opencv-python-headless"
         raise MissingExtraError(
             f"{purpose} needs the module '{module}', which cannot be imported ({error}). "
             f"Install it, in facevae's checkout, with: {remedy}"
