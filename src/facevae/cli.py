@@ -245,6 +245,10 @@ def evaluate(
         Path | None,
         typer.Option("--inception-weights", help="Adds the classic FID and KID (docs/evaluate.md)."),
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="Faces to measure on: validation or test. Default: test, if there is."),
+    ] = None,
     guidance: GuidanceOption = None,
     device: DeviceOption = "auto",
 ) -> None:
@@ -253,7 +257,17 @@ def evaluate(
 
     with stages() as progress:
         page = job(
-            model, data, out, samples, seed, against or (), inception_weights, device, guidance, progress
+            model,
+            data,
+            out,
+            samples,
+            seed,
+            against or (),
+            inception_weights,
+            device,
+            guidance,
+            progress,
+            split,
         )
     say(f"Open {page}")
 

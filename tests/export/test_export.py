@@ -113,3 +113,18 @@ def test_help_shows_every_target() -> None:
     text = run("--help").output
     for target in ("onnx-int8", "keras", "litert", "hub", "space"):
         assert target in text
+
+
+def test_a_prior_without_a_network_is_refused() -> None:
+    from facevae.export.sampler import sampler_of
+    from facevae.prior import NormalPrior
+
+    class OtherPrior(NormalPrior):
+        kind = "other"
+
+        def __init__(self) -> None:
+            super().__init__(4)
+
+    assert sampler_of(NormalPrior(4)).name == "sampler"
+    with pytest.raises(ConfigError, match="'other' cannot be exported"):
+        sampler_of(OtherPrior())

@@ -12,11 +12,12 @@ from facevae.attributes import Attribute, Schema, is_missing
 from facevae.edit.flow_step import flow_step
 from facevae.edit.search import look, search_step
 from facevae.edit.way import Mechanism, Request, Way
-from facevae.editing import LatentReader, LinearReader
+from facevae.editing import LatentReader
 from facevae.errors import CheckpointError, ConfigError, ControlError, DataError, did_you_mean
 from facevae.features import eyes
 from facevae.flow import FlowPrior
 from facevae.generator import Controls, FaceGenerator, Latents
+from facevae.linear_reader import LinearReader
 
 AUTO: tuple[Mechanism, ...] = ("search", "direction", "flow", "cvae")
 """What 'auto' means: the first of these that knows all that is asked; from the table in docs/edit.md."""
