@@ -250,7 +250,7 @@ def test_labels_belong_to_their_faces_where_not_all_faces_are_looked_at(
     monkeypatch.setattr(importlib.import_module("facevae.evaluate"), "LABELLED_FACES", 20)
     monkeypatch.setattr(importlib.import_module("facevae.evaluate"), "disentanglement_figures", stop)
     with pytest.raises(SeenEnoughError):
-        evaluate(trained, dataset, tmp_path / "out", samples=4, device="cpu")
+        evaluate(trained, dataset, tmp_path / "out", samples=12, device="cpu")
     latents, rows = given
     everybody = read_rows(dataset, "train")
     photos = FaceDataset(dataset, "train", 32).read([everybody.index(row) for row in rows])
@@ -293,5 +293,5 @@ def test_a_model_is_measured_on_the_test_split_where_there_is_one(
     monkeypatch.setattr(module, "encode_split", counted)
     for split in (None, "validation"):
         with pytest.raises(SeenEnoughError):
-            evaluate(trained, data, tmp_path / "out", samples=4, device="cpu", split=split)
+            evaluate(trained, data, tmp_path / "out", samples=12, device="cpu", split=split)
     assert counts == [8, 12]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -119,12 +120,7 @@ def test_a_prior_without_a_network_is_refused() -> None:
     from facevae.export.sampler import sampler_of
     from facevae.prior import NormalPrior
 
-    class OtherPrior(NormalPrior):
-        kind = "other"
-
-        def __init__(self) -> None:
-            super().__init__(4)
-
+    other: Any = SimpleNamespace(kind="other", latent_dim=4, schema=NormalPrior.schema)
     assert sampler_of(NormalPrior(4)).name == "sampler"
     with pytest.raises(ConfigError, match="'other' cannot be exported"):
-        sampler_of(OtherPrior())
+        sampler_of(other)
