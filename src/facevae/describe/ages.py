@@ -11,7 +11,21 @@ from facevae.describe.numbers import DASHES, DECADES, Tokens, digit, english_wor
 _LONGEST = max(map(len, (*BEFORE, *AFTER)))
 _RANGE = {*DASHES, "..", "to", "till", "through", "or", "到", "至", "或", "、"}
 _BETWEEN = {"and", "和", "与"}
-_NAMED = {"半百": 50.0, "花甲": 60.0, "古稀": 70.0, "耄耋": 80.0, "不惑": 40.0, "而立": 30.0, "半岁": 0.5}
+_NAMED = {
+    "半百": 50.0, "花甲": 60.0, "古稀": 70.0, "耄耋": 80.0, "不惑": 40.0, "而立": 30.0, "半岁": 0.5, "知命": 50.0,
+    "知天命": 50.0, "耳顺": 60.0, "期颐": 100.0, "弱冠": 20.0, "杖家": 50.0, "杖乡": 60.0, "杖国": 70.0, "杖朝": 80.0,
+    "双十": 20.0,
+}  # fmt: skip
+_COUNTED = {
+    "half a century": 50.0, "a quarter century": 25.0, "quarter of a century": 25.0, "a quarter of a century": 25.0,
+    "a century": 100.0, "a decade": 10.0, "two score": 40.0, "threescore": 60.0, "three score": 60.0,
+    "three score and ten": 70.0, "threescore and ten": 70.0, "fourscore": 80.0, "four score": 80.0,
+    "a dozen": 12.0, "half a dozen": 6.0, "two dozen": 24.0, "a score": 20.0, "one score": 20.0,
+    "a score and ten": 30.0, "a decade and a half": 15.0, "half century": 50.0,
+}  # fmt: skip
+"""Ages only with 'years', 'old' or 'winters' behind them."""
+_COUNTED_WORDS = {tuple(words.split()): value for words, value in _COUNTED.items()}
+_UNITED = frozenset(("years", "year", "old", "winters", "summers", "yrs", "springs"))
 _SKIPPED = {"the", "age", "of", "ages", "in", "at", "是", ":", "his", "her", "their"}
 
 
@@ -55,7 +69,9 @@ def _range(tokens: Tokens, place: int, part: Change, announced: bool) -> Age | N
         return first
     second = change(second)
     low, high = sorted((first, second), key=lambda core: core.low or 0.0)
-    return Age(low.low, max(low.high or 0.0, high.high or 0.0), second.end, True, second.decade)
+    sure, unit = first.sure or second.sure or announced, first.unit or second.unit
+    high_end = max(low.high or 0.0, high.high or 0.0)
+    return Age(low.low, high_end, second.end, sure or after > first.end, second.decade, unit)
 
 
 def _core(tokens: Tokens, place: int) -> Age | None:
@@ -63,9 +79,13 @@ def _core(tokens: Tokens, place: int) -> Age | None:
     word = text_at(tokens, place)
     if word in DECADES:
         return Age(DECADES[word], 19.0 if word == "teens" else DECADES[word] + 9, place + 1, decade=True)
-    named = _NAMED.get(word + text_at(tokens, place + 1))
-    if named is not None:
-        return Age(named, named, place + 2)
+    counted = _counted(tokens, place)
+    if counted:
+        return counted
+    for length in (3, 2):
+        named = _NAMED.get("".join(text_at(tokens, place + step) for step in range(length)))
+        if named is not None:
+            return Age(named, named, place + length, unit=True)
     if word.endswith("ish") and (rounded := english_word(word[:-3])) is not None:
         return about(Age(rounded, rounded, place + 1))
     pair = _neighbours(tokens, place)
@@ -76,10 +96,26 @@ def _core(tokens: Tokens, place: int) -> Age | None:
         return None
     value, end = number
     if text_at(tokens, end) == "旬":
-        return Age(10 * value, 10 * value, end + 1)
+        return Age(10 * value, 10 * value, end + 1, unit=True)
+    if text_at(tokens, end) == "代" and value >= 10:
+        return Age(value, value + 9, end + 1, decade=True)
     if text_at(tokens, end) == "s" or (text_at(tokens, end) == "'" and text_at(tokens, end + 1) == "s"):
         return Age(value, value + 9, end + 1 + (text_at(tokens, end) == "'"), decade=True)
     return Age(value, value, end, sure=False)
+
+
+def _counted(tokens: Tokens, place: int) -> Age | None:
+    """Half a century, two score years."""
+    for length in range(5, 0, -1):
+        value = _COUNTED_WORDS.get(tuple(text_at(tokens, place + step) for step in range(length)))
+        if value is None:
+            continue
+        end = place + length
+        years = text_at(tokens, end)
+        if years in _UNITED:
+            end += 1 + (years != "old" and text_at(tokens, end + 1) == "old")
+            return Age(value, value, end, unit=True)
+    return None
 
 
 def _neighbours(tokens: Tokens, place: int) -> Age | None:
@@ -103,13 +139,21 @@ def _suffixes(tokens: Tokens, age: Age) -> Age:
     """Units and what else may follow: 岁左右, years old or so, 岁半."""
     for _ in range(4):
         if text_at(tokens, age.end) == "半" and text_at(tokens, age.end - 1) == "岁":
-            age = replace(age, low=(age.low or 0.0) + 0.5, high=(age.high or 0.0) + 0.5, end=age.end + 1)
+            half = age.end + 1
+            age = replace(age, low=(age.low or 0.0) + 0.5, high=(age.high or 0.0) + 0.5, end=half)
         found = _longest(AFTER, tokens, age.end)
         if not found:
             break
         change, end = found
         age = replace(change(age), end=end, sure=True)
     return age
+
+
+def suffix_end(tokens: Tokens, place: int) -> int:
+    """Past the 'years old' of a number that is no age, such as -5."""
+    while found := _longest(AFTER, tokens, place):
+        place = found[1]
+    return place
 
 
 def _longest(

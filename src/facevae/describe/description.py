@@ -60,6 +60,8 @@ class Description:
     """Unknown word to the known one that was perhaps meant."""
     lacking: list[str] = field(default_factory=list)
     """After `against`: what was understood but the model has no control for, such as 'smile 0.7'."""
+    without_control: list[str] = field(default_factory=list)
+    """Those of `not_understood` whose words are known, such as 'with glasses': no control can do them."""
 
     def against(self, schema: Schema) -> Description:
         """The same with only what a model with these controls can do in `request`, the rest in `lacking`.
@@ -81,8 +83,9 @@ class Description:
     def summary(self) -> str:
         """What was understood, what was not and what contradicted, in English or Chinese as the text."""
         return say_summary(
-            self.language, self.request, self.not_understood, self.conflicts, self.hints, self.lacking
-        )
+            self.language, self.request, self.not_understood, self.conflicts, self.hints, self.lacking,
+            self.without_control,
+        )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and dicts, for description.json."""
@@ -98,6 +101,7 @@ class Description:
             "conflicts": [conflict._asdict() for conflict in self.conflicts],
             "hints": self.hints,
             "lacking": self.lacking,
+            "without_control": self.without_control,
         }
 
 
@@ -106,7 +110,7 @@ def understand(text: str) -> Description:
 
     Words that say nothing about a face ('a photo of') are passed over; what is unknown or has no control goes
     to `not_understood`. Of two phrases that contradict each other the first stands, except that a number is
-    stronger than a word for an age. Raises ConfigError for more than 2,000 characters or invalid Unicode.
+    stronger than a word for an age, and a noun than an adjective. Raises ConfigError for more than 2,000 characters or invalid Unicode.
     """
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ConfigError("the description is not valid Unicode: give it in UTF-8.")
@@ -124,10 +128,17 @@ def understand(text: str) -> Description:
         language=_language(tokens),
         request={name: resolved.request[name] for name in ORDER if name in resolved.request},
         understood=_understood(text, resolved),
-        not_understood=[text[start:end] for start, end in gaps],
+        not_understood=_once(text, gaps),
         conflicts=[Conflict(_phrase(text, one), _phrase(text, other)) for one, other in resolved.conflicts],
         hints=_hints(tokens, reading.unknown),
+        without_control=_once(text, reading.without_control),
     )
+
+
+def _once(text: str, places: Sequence[tuple[int, int]]) -> list[str]:
+    """The phrases at these places, each once however often it stands there."""
+    phrases = {text[start:end].casefold(): text[start:end] for start, end in reversed(places)}
+    return list(reversed(phrases.values()))
 
 
 def _understood(text: str, resolved: Resolved) -> list[tuple[str, str]]:
@@ -163,7 +174,7 @@ def _hints(tokens: Sequence[Token], unknown: Sequence[tuple[int, int]]) -> dict[
             start, end = next(places, (0, 0))
         if asked == MOST_HINTS or not start <= token.start < end:
             continue
-        if token.kind != "word" or not 4 <= len(token.text) <= 20 or token.text in _KNOWN_WORDS:
+        if token.kind != "word" or not 4 <= len(token.text) <= 20 or token.text in _KNOWN_WORDS or token.text in NUMBER_WORDS:
             continue
         asked += 1
         near = difflib.get_close_matches(token.text, _GUESSABLE, n=1, cutoff=0.8)

@@ -31,9 +31,14 @@ _DIGITS = {character: float(value) for value, character in enumerate("零一二�
 _DIGITS |= {"〇": 0.0, "两": 2.0}
 
 
+def is_digits(word: str) -> bool:
+    """7, 0.5 or .5."""
+    return bool(re.fullmatch(r"\d*\.?\d+", word))
+
+
 def is_numeric(word: str) -> bool:
     """Digits, or a word that is part of a number: what may stand on both sides of a range's dash."""
-    return bool(re.fullmatch(r"[\d.]*\d", word)) or word in _ONES or word in _TENS or word in DECADES
+    return is_digits(word) or word in _ONES or word in _TENS or word in DECADES
 
 
 def text_at(tokens: Tokens, place: int) -> str:
@@ -43,7 +48,7 @@ def text_at(tokens: Tokens, place: int) -> str:
 def read_number(tokens: Tokens, place: int) -> Read | None:
     """The number that begins at `place`, in whichever writing; None when none does."""
     word = text_at(tokens, place)
-    if re.fullmatch(r"\d+(?:\.\d+)?", word):
+    if is_digits(word):
         return _and_a_half(tokens, float(word), place + 1)
     if word in _ONES or word in _TENS or (word in ("a", "one") and text_at(tokens, place + 1) == "hundred"):
         return _and_a_half(tokens, *_english(tokens, place))
