@@ -24,6 +24,13 @@ _COUNTED = {
     "a score and ten": 30.0, "a decade and a half": 15.0, "half century": 50.0,
 }  # fmt: skip
 """Ages only with 'years', 'old' or 'winters' behind them."""
+_BABIES = {
+    "a year and a half": 1.5, "a year and half": 1.5, "year and a half": 1.5, "half a year": 0.5, "a year old": 1.0,
+    "a month old": 0.08, "a week old": 0.02, "a day old": 0.0, "a few months old": 0.4, "a few weeks old": 0.08,
+    "a few days old": 0.01, "a few months": 0.4, "several months old": 0.5, "a couple of months old": 0.2,
+    "an hour old": 0.0, "hours old": 0.0, "a year and a bit": 1.2,
+}  # fmt: skip
+_BABY_WORDS = {tuple(words.split()): value for words, value in _BABIES.items()}
 _COUNTED_WORDS = {tuple(words.split()): value for words, value in _COUNTED.items()}
 _UNITED = frozenset(("years", "year", "old", "winters", "summers", "yrs", "springs"))
 _SKIPPED = {"the", "age", "of", "ages", "in", "at", "是", ":", "his", "her", "their"}
@@ -107,10 +114,13 @@ def _core(tokens: Tokens, place: int) -> Age | None:
 def _counted(tokens: Tokens, place: int) -> Age | None:
     """Half a century, two score years."""
     for length in range(5, 0, -1):
-        value = _COUNTED_WORDS.get(tuple(text_at(tokens, place + step) for step in range(length)))
+        words, end = tuple(text_at(tokens, place + step) for step in range(length)), place + length
+        if words in _BABY_WORDS:
+            end += text_at(tokens, end) == "old"
+            return Age(_BABY_WORDS[words], _BABY_WORDS[words], end, unit=True)
+        value = _COUNTED_WORDS.get(words)
         if value is None:
             continue
-        end = place + length
         years = text_at(tokens, end)
         if years in _UNITED:
             end += 1 + (years != "old" and text_at(tokens, end + 1) == "old")

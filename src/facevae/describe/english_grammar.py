@@ -14,7 +14,7 @@ GRAMMAR: list[tuple[Sense, str]] = [
         "free of, devoid of, not a bit, by no means, in no way, no more, not in the least, not remotely, "
         "not one bit, least of all, not yet, not quite, w/o, wo, sans, cannot be called, avoid, except, "
         "stop being, stopped being, used to be, wouldn't, shouldn't, none of, unlikely to, declines to, "
-        "minus, hardly, not even, not so much as"),
+        "minus, hardly, not even, not so much as, un"),
     (degree(s.STRONG),
         "very, extremely, super, incredibly, hugely, so, exceptionally, terribly, absolutely, "
         "overwhelmingly, truly, really, immensely, intensely, utterly, totally, completely, deeply, "
@@ -71,7 +71,8 @@ GRAMMAR: list[tuple[Sense, str]] = [
         "sitting with, lying with, sitting on, dancing with, marrying, dating, parenting, breastfeeding, "
         "who has, who had, expecting, awaiting, watching, watched by, followed by, led by, arm in arm with, "
         "in the arms of, on the shoulders of, on the lap of, in front of his, in front of her, "
-        "talks to, playing as, playing the, plays, stands by, poses with"),
+        "as old as, as tall as, as young as, as big as, as wise as, the same age as, same age as, old enough to be, "
+        "young enough to be, talks to, playing as, playing the, plays, stands by, poses with"),
     (lead(others=True), "at a, at an, at her, at his, at their, at my"),
     (lead(kin=True), "of a, of an, of his, of her, of my, of their"),
     (lead(), "on"),

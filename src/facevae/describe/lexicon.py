@@ -19,7 +19,7 @@ _ENDINGS: dict[str, Sense] = {
     "man": man(rank=TRADE), "men": man(plural=True, rank=TRADE),
 }  # fmt: skip
 _NO_TRADE = frozenset(
-    "human superhuman subhuman inhuman german roman norman ottoman talisman shaman caiman cayman bowman walkman "
+    "snowman gingerbreadman human superhuman subhuman inhuman german roman norman ottoman talisman shaman caiman cayman bowman walkman "
     "specimen regimen abdomen omen women acumen yemen stamen amen semen pacman romen adman ataman herman "
     "sherman truman newman freeman foreman's goldman feynman dopamen lineamen cyclamen bitumen albumen "
     "hymen ramen lumen numen rumen cement desman mussulman brahman burman toman".split()

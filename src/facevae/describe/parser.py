@@ -14,6 +14,10 @@ from facevae.describe.gather import gather
 from facevae.describe.scanner import Piece
 from facevae.describe.senses import FAIRLY, SLIGHT, SMILE, STRONG, STRONGER, Kind, Sense
 
+_ADJECTIVES = 6
+"""Words between an adjective and its noun."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """What a phrase says about the face, degree and negation included."""
@@ -23,6 +27,8 @@ class Claim:
     end: int
     age: Age | None = None
     negated: bool = False
+    attached: bool = False
+    """A person follows whom it describes: 'young' in 'an old flame, a young woman', and not 'old'."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +85,17 @@ class _Reader:
         start = min([piece.start, *(one.start for one in before)])
         negated = len(self.negations) % 2 == 1
         sense = piece.sense if negated else _with_degrees(piece.sense, taken)
-        self.last = Claim(sense, start, piece.end, piece.age, negated)
+        self.last = Claim(sense, start, piece.end, piece.age, negated, self._is_attached())
         self.claims.append(self.last)
         self.degrees, self.negations = [], []
+
+    def _is_attached(self) -> bool:
+        for piece in self.pieces[self.place : self.place + _ADJECTIVES]:
+            if piece.sense.noun or piece.sense.kind is Kind.FILLER:
+                return True
+            if piece.sense.kind not in (Kind.CLAIM, Kind.DEGREE, Kind.GLUE):
+                return False
+        return False
 
     def _strengthen_last(self) -> None:
         """Degrees that follow their claim: 'smiling broadly', 笑得很灿烂."""

@@ -134,7 +134,7 @@ class _Ages:
         self.numbers = [claim for claim in claims if claim.age]
         staged = [(claim, claim.sense.stage) for claim in claims if claim.sense.stage]
         asking = [(claim, stage) for claim, stage in staged if stage.asks and not claim.negated]
-        self.stages = sorted(asking, key=lambda pair: (not pair[0].sense.noun, pair[0].start))
+        self.stages = sorted(asking, key=lambda pair: _weakness(pair[0]))
         self.grown = [(claim, stage) for claim, stage in staged if not stage.asks and not claim.negated]
         self.excluded = [
             (claim, other)
@@ -203,6 +203,11 @@ class _Ages:
 
     def _keep(self, claims: Sequence[Claim]) -> None:
         self.result.kept += [(claim, "age") for claim in claims]
+
+
+def _weakness(claim: Claim) -> tuple[bool, bool, int]:
+    """The order in which claims for an age are heard: nouns, then what describes one, then the rest."""
+    return not claim.sense.noun, not claim.attached, claim.start
 
 
 def _merge(first: Stage, second: Stage, adjective: bool = False) -> Stage | None:

@@ -105,6 +105,8 @@ def _means_something_else(tokens: Sequence[Token], place: int, before: Piece | N
     after_unknown = before is not None and not before.sense.known
     if token.text in ("m", "f"):
         return after_unknown or _is_unknown(tokens, place + 1)
+    if token.text == "aged":
+        return after_unknown
     if token.text not in _FRAGILE:
         return False
     tight = place + 1 < len(tokens) and tokens[place + 1].start == token.end
@@ -161,7 +163,9 @@ def _is_era(tokens: Sequence[Token], place: int, age: Age, before: Piece | None)
         return False
     if previous == "the":
         return text_at(tokens, place) not in PARTS or earlier in _OF_AN_ERA
-    if previous in ("'", *_OF_AN_ERA) and text_at(tokens, place) not in PARTS:
+    if text_at(tokens, place) in PARTS:
+        return False
+    if previous in ("'", *_OF_AN_ERA):
         return True
     if before is not None and before.sense.kind is Kind.CLAIM and before.end + 1 >= tokens[place].start:
         return False
@@ -169,7 +173,8 @@ def _is_era(tokens: Sequence[Token], place: int, age: Age, before: Piece | None)
     if not known:
         return _is_unknown(tokens, age.end)
     sense, low = known[0], age.low or 0.0
-    if sense.thing or (sense.stage and not sense.stage.possible[0] <= low <= sense.stage.possible[1]):
+    a_thing = sense.thing or (sense.kind is Kind.ALIEN and not sense.trait and not sense.noun)
+    if a_thing or (sense.stage and not sense.stage.possible[0] <= low <= sense.stage.possible[1]):
         return True
     return low >= _ELDERLY_DECADE and sense.noun
 
@@ -230,7 +235,7 @@ def _with_number(tokens: Sequence[Token], sense: Sense, after: int) -> tuple[Pie
     value, end = (value / 100, end + 1) if percent else (value, end)
     whole = not percent and "." not in word
     if not 0 <= value <= 1 or (whole and not sense.quality) or suffix_end(tokens, end) > end:
-        return _bare(sense), after
+        return _bare(sense), place if sense.quality else after
     if sense.expression and value == 0:
         return _bare(ALIEN), end
     if sense.expression and sense.expression != "happy":
