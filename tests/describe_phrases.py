@@ -31,6 +31,10 @@ def age(low: float, high: float | None = None) -> dict[str, Value | tuple[float,
     return {"age": low if high is None else (low, high)}
 
 
+def smile(level: float) -> dict[str, Value | tuple[float, float]]:
+    return {"smile": level}
+
+
 BABY, CHILD, BOY_OR_GIRL, TEEN, YOUNG = age(0, 2), age(3, 12), age(3, 14), age(13, 19), age(18, 30)
 MIDDLE, OLD, GRAND, NOT_OLD, NOT_YOUNG = age(40, 60), age(65, 85), age(60, 85), age(18, 60), age(40, 85)
 

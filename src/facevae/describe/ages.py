@@ -5,33 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from facevae.describe.age_words import AFTER, BEFORE, PARTS, Age, Change, about, same
+from facevae.describe.age_names import BABIES, COUNTED, NAMED
+from facevae.describe.age_words import AFTER, BEFORE, PARTS, Age, Change, about, months, same
 from facevae.describe.numbers import DASHES, DECADES, Tokens, digit, english_word, read_number, text_at
 
 _LONGEST = max(map(len, (*BEFORE, *AFTER)))
 _RANGE = {*DASHES, "..", "to", "till", "through", "or", "到", "至", "或", "、"}
 _BETWEEN = {"and", "和", "与"}
-_NAMED = {
-    "半百": 50.0, "花甲": 60.0, "古稀": 70.0, "耄耋": 80.0, "不惑": 40.0, "而立": 30.0, "半岁": 0.5, "知命": 50.0,
-    "知天命": 50.0, "耳顺": 60.0, "期颐": 100.0, "弱冠": 20.0, "杖家": 50.0, "杖乡": 60.0, "杖国": 70.0, "杖朝": 80.0,
-    "双十": 20.0,
-}  # fmt: skip
-_COUNTED = {
-    "half a century": 50.0, "a quarter century": 25.0, "quarter of a century": 25.0, "a quarter of a century": 25.0,
-    "a century": 100.0, "a decade": 10.0, "two score": 40.0, "threescore": 60.0, "three score": 60.0,
-    "three score and ten": 70.0, "threescore and ten": 70.0, "fourscore": 80.0, "four score": 80.0,
-    "a dozen": 12.0, "half a dozen": 6.0, "two dozen": 24.0, "a score": 20.0, "one score": 20.0,
-    "a score and ten": 30.0, "a decade and a half": 15.0, "half century": 50.0,
-}  # fmt: skip
-"""Ages only with 'years', 'old' or 'winters' behind them."""
-_BABIES = {
-    "a year and a half": 1.5, "a year and half": 1.5, "year and a half": 1.5, "half a year": 0.5, "a year old": 1.0,
-    "a month old": 0.08, "a week old": 0.02, "a day old": 0.0, "a few months old": 0.4, "a few weeks old": 0.08,
-    "a few days old": 0.01, "a few months": 0.4, "several months old": 0.5, "a couple of months old": 0.2,
-    "an hour old": 0.0, "hours old": 0.0, "a year and a bit": 1.2,
-}  # fmt: skip
-_BABY_WORDS = {tuple(words.split()): value for words, value in _BABIES.items()}
-_COUNTED_WORDS = {tuple(words.split()): value for words, value in _COUNTED.items()}
 _UNITED = frozenset(("years", "year", "old", "winters", "summers", "yrs", "springs"))
 _SKIPPED = {"the", "age", "of", "ages", "in", "at", "是", ":", "his", "her", "their"}
 
@@ -66,7 +46,8 @@ def _range(tokens: Tokens, place: int, part: Change, announced: bool) -> Age | N
     first = part(first)
     after = first.end + (text_at(tokens, first.end) in ("岁", "years", "多"))
     joint = text_at(tokens, after)
-    if joint not in _RANGE and not (announced and joint in _BETWEEN):
+    bracketed = joint == "," and text_at(tokens, place - 1) in ("[", "(")
+    if joint not in _RANGE and not bracketed and not (announced and joint in _BETWEEN):
         return first
     found = _longest(BEFORE, tokens, after + 1)
     change, place = found if found and found[0] in (*PARTS.values(), same) else (same, after + 1)
@@ -90,8 +71,8 @@ def _core(tokens: Tokens, place: int) -> Age | None:
     if counted:
         return counted
     for length in (3, 2):
-        named = _NAMED.get("".join(text_at(tokens, place + step) for step in range(length)))
-        if named is not None:
+        named = NAMED.get("".join(text_at(tokens, place + step) for step in range(length)))
+        if named is not None and text_at(tokens, place + length - 1):
             return Age(named, named, place + length, unit=True)
     if word.endswith("ish") and (rounded := english_word(word[:-3])) is not None:
         return about(Age(rounded, rounded, place + 1))
@@ -115,10 +96,10 @@ def _counted(tokens: Tokens, place: int) -> Age | None:
     """Half a century, two score years."""
     for length in range(5, 0, -1):
         words, end = tuple(text_at(tokens, place + step) for step in range(length)), place + length
-        if words in _BABY_WORDS:
+        if words in BABIES:
             end += text_at(tokens, end) == "old"
-            return Age(_BABY_WORDS[words], _BABY_WORDS[words], end, unit=True)
-        value = _COUNTED_WORDS.get(words)
+            return Age(BABIES[words], BABIES[words], end, unit=True)
+        value = COUNTED.get(words)
         if value is None:
             continue
         years = text_at(tokens, end)
@@ -151,12 +132,25 @@ def _suffixes(tokens: Tokens, age: Age) -> Age:
         if text_at(tokens, age.end) == "半" and text_at(tokens, age.end - 1) == "岁":
             half = age.end + 1
             age = replace(age, low=(age.low or 0.0) + 0.5, high=(age.high or 0.0) + 0.5, end=half)
+        age = _and_months(tokens, age)
         found = _longest(AFTER, tokens, age.end)
         if not found:
             break
         change, end = found
         age = replace(change(age), end=end, sure=True)
     return age
+
+
+def _and_months(tokens: Tokens, age: Age) -> Age:
+    """一岁零三个月, one year and three months."""
+    if not age.unit or text_at(tokens, age.end) not in ("零", "又", "and"):
+        return age
+    number = read_number(tokens, age.end + 1)
+    found = _longest(AFTER, tokens, number[1]) if number else None
+    if not number or not found or found[0] is not months:
+        return age
+    more = round(number[0] / 12, 2)
+    return replace(age, low=(age.low or 0.0) + more, high=(age.high or 0.0) + more, end=found[1])
 
 
 def suffix_end(tokens: Tokens, place: int) -> int:

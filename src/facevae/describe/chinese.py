@@ -1,7 +1,7 @@
 """Chinese words, and what each means in a description. Traditional characters are folded first.
 
-Chinese has no spaces, so the longest word wins; words without a control stand in the tables where a shorter word
-inside them would be misread (老师 is not old, 十分 is not ten).
+Chinese has no spaces, so the longest word wins; words without a control stand in the tables where a shorter
+word inside them would be misread (老师 is not old, 十分 is not ten).
 """
 
 from __future__ import annotations

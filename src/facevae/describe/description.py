@@ -22,17 +22,20 @@ from facevae.errors import ConfigError, ControlError
 MOST_CHARACTERS = 2000
 MOST_HINTS = 10
 ORDER = ("age", "gender", "expression", "smile")
-_KNOWN_WORDS = {word for words in ENGLISH for word in words}
-_GUESSABLE = sorted(
+_KNOWN_WORDS = {word for words in ENGLISH for word in words} | NUMBER_WORDS
+_GUESSABLE: dict[str, list[str]] = {}
+"""Words that a typo may mean, by their first letter."""
+for _word in sorted(
     {
         word
         for words, sense in ENGLISH.items()
-        if sense.kind is Kind.CLAIM
+        if sense.kind is Kind.CLAIM and len(words) <= 2
         for word in words
         if len(word) > 3 and "'" not in word
     }
     | {word for word in NUMBER_WORDS if len(word) > 4}
-)
+):
+    _GUESSABLE.setdefault(_word[0], []).append(_word)
 
 
 class Conflict(NamedTuple):
@@ -110,7 +113,8 @@ def understand(text: str) -> Description:
 
     Words that say nothing about a face ('a photo of') are passed over; what is unknown or has no control goes
     to `not_understood`. Of two phrases that contradict each other the first stands, except that a number is
-    stronger than a word for an age, and a noun than an adjective. Raises ConfigError for more than 2,000 characters or invalid Unicode.
+    stronger than a word for an age, and a noun than an adjective. Raises ConfigError for more than 2,000
+    characters or invalid Unicode.
     """
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ConfigError("the description is not valid Unicode: give it in UTF-8.")
@@ -137,8 +141,10 @@ def understand(text: str) -> Description:
 
 def _once(text: str, places: Sequence[tuple[int, int]]) -> list[str]:
     """The phrases at these places, each once however often it stands there."""
-    phrases = {text[start:end].casefold(): text[start:end] for start, end in reversed(places)}
-    return list(reversed(phrases.values()))
+    phrases: dict[str, str] = {}
+    for start, end in places:
+        phrases.setdefault(text[start:end].casefold(), text[start:end])
+    return list(phrases.values())
 
 
 def _understood(text: str, resolved: Resolved) -> list[tuple[str, str]]:
@@ -174,11 +180,11 @@ def _hints(tokens: Sequence[Token], unknown: Sequence[tuple[int, int]]) -> dict[
             start, end = next(places, (0, 0))
         if asked == MOST_HINTS or not start <= token.start < end:
             continue
-        if token.kind != "word" or not 4 <= len(token.text) <= 20 or token.text in _KNOWN_WORDS or token.text in NUMBER_WORDS:
+        if token.kind != "word" or not 4 <= len(token.text) <= 20 or token.text in _KNOWN_WORDS:
             continue
         asked += 1
-        near = difflib.get_close_matches(token.text, _GUESSABLE, n=1, cutoff=0.8)
-        if near and near[0][0] == token.text[0]:
+        near = difflib.get_close_matches(token.text, _GUESSABLE.get(token.text[0], ()), n=1, cutoff=0.8)
+        if near:
             hints[token.text] = near[0]
     return hints
 

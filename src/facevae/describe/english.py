@@ -39,7 +39,7 @@ def _words() -> dict[tuple[str, ...], Sense]:
     plurals = {
         tuple(_plural(" ".join(word)).split()): replace(sense, plural=True)
         for word, sense in words.items()
-        if sense.noun and not sense.plural
+        if (sense.noun and not sense.plural) or (sense.thing and sense.kind is Kind.ALIEN)
     }
     return plurals | words
 

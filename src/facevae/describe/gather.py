@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from facevae.describe.scanner import Piece
-from facevae.describe.senses import ALIEN, GLUE, UNKNOWN, Kind
+from facevae.describe.senses import ALIEN, GLUE, NOUN, UNKNOWN, Kind
 
 SEARCH = 40
 """Pieces that are searched for what a word belongs to; no clause is longer."""
+_TRAITS = 4
+"""Words between an adjective and the thing that it describes: 'an old black and white photo'."""
 _PERSON = 6
 """Pieces between 'and' and the second person."""
 
@@ -22,6 +24,7 @@ def gather(pieces: Sequence[Piece]) -> list[Piece]:
         end = _phrase_end(pieces, place)
         if end > place:
             whole.append(_joined(pieces[place:end]))
+            whole += [piece for at, piece in enumerate(pieces[place:end], place) if _tells_gender(pieces, at)]
             place = end
         else:
             whole.append(_of_somebody(pieces, place))
@@ -38,9 +41,15 @@ def _joined(pieces: Sequence[Piece]) -> Piece:
 def _of_somebody(pieces: Sequence[Piece], place: int) -> Piece:
     """'His' in 'his wife' says nothing of the wife."""
     piece = pieces[place]
-    if piece.sense.gender and not piece.sense.noun and _owns(pieces, place):
+    if _owns(pieces, place):
         return replace(piece, sense=GLUE)
     return piece
+
+
+def _tells_gender(pieces: Sequence[Piece], place: int) -> bool:
+    """'His' in 'with his eyes closed', but not in 'with his wife'."""
+    sense = pieces[place].sense
+    return bool(sense.possessive and sense.gender and not sense.stage and not _owns(pieces, place))
 
 
 def _owns(pieces: Sequence[Piece], place: int) -> bool:
@@ -73,10 +82,31 @@ def _phrase_end(pieces: Sequence[Piece], place: int) -> int:
         end = _phrase_end(pieces, place + 1)
         return end if end > place + 1 else place
     if sense.kind is Kind.CLAIM:
-        return _things_end(pieces, place)
+        like = pieces[place + 1].sense if place + 1 < len(pieces) else sense
+        if sense.noun and like.closes and (like.whole or _owns_by_of(pieces, place)):  # 孩子般, 爸爸的妈妈
+            return place + 2
+        return place + 1 if _names_a_school(pieces, place) else _things_end(pieces, place)
     if sense.kind in (Kind.NOT, Kind.DEGREE, Kind.ALIEN):
         return _run(pieces, place)
     return place
+
+
+def _owns_by_of(pieces: Sequence[Piece], place: int) -> bool:
+    """爸爸的 in 爸爸的妈妈; 女的 and 年轻的 describe."""
+    named = pieces[place].sense.rank == NOUN and place + 2 < len(pieces)
+    return named and pieces[place + 2].sense.noun and pieces[place + 2].sense.kind is Kind.CLAIM
+
+
+def _names_a_school(pieces: Sequence[Piece], place: int) -> bool:
+    """'High school' in 'high school teacher' is no age."""
+    if not pieces[place].sense.school:
+        return False
+    for piece in pieces[place + 1 : place + _TRAITS]:
+        if piece.sense.kind is Kind.ALIEN and piece.sense.noun:
+            return True
+        if piece.sense.kind is not Kind.CLAIM or piece.sense.stage:
+            return False
+    return False
 
 
 def _clause(pieces: Sequence[Piece], place: int) -> Iterator[int]:
@@ -98,7 +128,7 @@ def _noun_before(pieces: Sequence[Piece], place: int) -> bool:
 
 
 def _swallowed(pieces: Sequence[Piece], place: int) -> int:
-    """'with an old hat', 'with his crying wife': up to the clause's last word that is unknown or somebody else."""
+    """'with an old hat', 'with his crying wife': to the clause's last word that is unknown or somebody."""
     end = place
     for ahead in _clause(pieces, place):
         sense, age = pieces[ahead].sense, pieces[ahead].age
@@ -136,20 +166,19 @@ def _is_of_a_thing(pieces: Sequence[Piece], place: int) -> bool:
 def _others_end(pieces: Sequence[Piece], place: int) -> int:
     """'like a child', 'younger than his wife', 像男人一样的: up to the person who is meant."""
     sense = pieces[place].sense
-    if not _noun_before(pieces, place) and place and pieces[place - 1].sense.kind is Kind.FILLER:
-        return place  # 'looks like an old man'
-    relative, last_noun, nouns, aliens = place, place, 0, place
+    relative, last_noun, nouns, aliens, of = place, place, 0, place, place
     for ahead in _clause(pieces, place):
         one = pieces[ahead]
-        if one.sense.kind is Kind.LEAD and (last_noun > place or aliens > place):
+        if one.sense.kind is Kind.LEAD and not one.sense.others and (last_noun > place or aliens > place):
             break
         if one.sense.closes:
             said = nouns > 0 or (sense.whole and ahead > place + 1)
             if said and one.sense.whole:
                 return ahead + 1 + _closes(pieces, ahead + 1)
             relative = ahead + 1 if said else relative
+            of = ahead
             continue
-        if one.sense.kind in (Kind.AND, Kind.OR) and last_noun > place:
+        if one.sense.kind in (Kind.AND, Kind.OR) and last_noun > place and not sense.whole:
             break
         if one.sense.noun:
             nouns, last_noun = nouns + 1, ahead + 1
@@ -157,8 +186,12 @@ def _others_end(pieces: Sequence[Piece], place: int) -> int:
                 break
         elif one.sense.kind is Kind.ALIEN or one.age:
             aliens = ahead + 1
-    if relative > place and relative < last_noun and not _noun_before(pieces, place):
-        return relative
+    if not _noun_before(pieces, place):
+        if place < relative < last_noun:
+            return relative
+        looks = place > 0 and pieces[place - 1].sense.kind is Kind.FILLER
+        if looks or (of > place and nouns == 1):
+            return place  # 'looks like an old man', 长得像三十岁的女人
     if last_noun > place:
         return max(last_noun, place)
     return aliens
@@ -198,12 +231,13 @@ def _things_end(pieces: Sequence[Piece], place: int) -> int:
     adjective = not sense.noun and not sense.gender and (sense.stage or sense.expression) and not sense.smile
     if not adjective or place + 1 >= len(pieces):
         return place
-    ahead = pieces[place + 1].sense
+    at = place + 1
+    while at < min(place + _TRAITS, len(pieces) - 1) and pieces[at].sense.trait:
+        at += 1
+    ahead = pieces[at].sense
     if not ahead.thing or (sense.expression and ahead.kind is Kind.FILLER):
         return place
-    if ahead.kind is Kind.FILLER:
-        return place + 2
-    return _run(pieces, place + 1)
+    return at + 1 if ahead.kind is Kind.FILLER else _run(pieces, at)
 
 
 def _run(pieces: Sequence[Piece], place: int) -> int:

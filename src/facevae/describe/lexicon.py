@@ -18,12 +18,14 @@ _ENDINGS: dict[str, Sense] = {
     "woman": woman(rank=NOUN), "women": woman(plural=True), "girl": woman(), "lady": woman(),
     "man": man(rank=TRADE), "men": man(plural=True, rank=TRADE),
 }  # fmt: skip
-_NO_TRADE = frozenset(
-    "snowman gingerbreadman human superhuman subhuman inhuman german roman norman ottoman talisman shaman caiman cayman bowman walkman "
-    "specimen regimen abdomen omen women acumen yemen stamen amen semen pacman romen adman ataman herman "
-    "sherman truman newman freeman foreman's goldman feynman dopamen lineamen cyclamen bitumen albumen "
-    "hymen ramen lumen numen rumen cement desman mussulman brahman burman toman".split()
-)
+_NO_TRADE = frozenset((
+    "snowman", "gingerbreadman", "human", "superhuman", "subhuman", "inhuman", "german", "roman", "norman",
+    "ottoman", "talisman", "shaman", "caiman", "cayman", "bowman", "walkman", "specimen", "regimen",
+    "abdomen", "omen", "women", "acumen", "yemen", "stamen", "amen", "semen", "pacman", "romen", "adman",
+    "ataman", "herman", "sherman", "truman", "newman", "freeman", "foreman's", "goldman", "feynman",
+    "dopamen", "lineamen", "cyclamen", "bitumen", "albumen", "hymen", "ramen", "lumen", "numen", "rumen",
+    "cement", "desman", "mussulman", "brahman", "burman", "toman",
+))  # fmt: skip
 """Words that end in 'man' or 'men' and name no trade."""
 
 
@@ -45,10 +47,14 @@ def find(tokens: Sequence[Token], place: int) -> tuple[Sense, int] | None:
     for length in _LENGTHS.get(word, ()):
         words = tokens[place : place + length]
         sense = LEXICON.get(tuple(token.text for token in words))
-        if sense and len(words) == length and (length == 1 or words[0].kind != "mark" or _is_emoticon(tokens, place, length)):
+        if (
+            sense
+            and len(words) == length
+            and (length == 1 or words[0].kind != "mark" or _is_emoticon(tokens, place, length))
+        ):
             return sense, place + length
     owner = LEXICON.get((word.removesuffix("'s"),)) if word.endswith("'s") else None
-    sense = replace(owner, noun=False) if owner else _by_ending(word)
+    sense = replace(owner, noun=False, possessive=True) if owner else _by_ending(word)
     return (sense, place + 1) if sense else None
 
 

@@ -7,22 +7,28 @@ from collections.abc import Sequence
 from facevae.describe.numbers import DASHES, Tokens, is_digits, read_number, text_at
 from facevae.describe.tokens import Token
 
-UNITS = frozenset(
-    "ft feet foot inch inches cm mm km m kg kgs g lb lbs pound pounds stone oz mile miles meter meters metre "
-    "metres k px pixel pixels mp dpi fps gb mb tb hour hours hr hrs minute minutes min mins second seconds sec "
-    "am pm clock o'clock percent dollars dollar usd euro euros bucks cents yuan times degrees degree "
-    "day days st nd rd th x mpx c f1 kilo kilos kilograms centimeters centimetres kmh mph hp cc "
-    "米 公斤 斤 千克 厘米 公分 毫米 公里 千米 元 块 分钟 秒 小时 钟头 次 度 分 楼 层 号 码 级 届 页 章 集 期 季 倍 天 日 "
-    "点 路 只 条 匹 头 辆 座 台 件 本 支 枝 朵 颗 粒 双 对 套 杯 瓶 碗 寸 英寸 尺 英尺 平 步 人 口 世纪 年代 万 千 亿 后 "
-    "群 帧 像素 家 所 门 种 代目".split()
-)
+UNITS = frozenset((
+    "ft", "feet", "foot", "inch", "inches", "cm", "mm", "km", "m", "kg", "kgs", "g", "lb", "lbs", "pound",
+    "pounds", "stone", "oz", "mile", "miles", "meter", "meters", "metre", "metres", "k", "px", "pixel",
+    "pixels", "mp", "dpi", "fps", "gb", "mb", "tb", "hour", "hours", "hr", "hrs", "minute", "minutes", "min",
+    "mins", "second", "seconds", "sec", "am", "pm", "clock", "o'clock", "percent", "dollars", "dollar", "usd",
+    "euro", "euros", "bucks", "cents", "yuan", "times", "degrees", "degree", "day", "days", "st", "nd", "rd",
+    "th", "x", "mpx", "c", "f1", "kilo", "kilos", "kilograms", "centimeters", "centimetres", "kmh", "mph",
+    "hp", "cc", "米", "公斤", "斤", "千克", "厘米", "公分", "毫米", "公里", "千米", "元", "块", "分钟", "秒",
+    "小时", "钟头", "次", "度", "分", "楼", "层", "号", "码", "级", "届", "页", "章", "集", "期", "季", "倍",
+    "天", "日", "点", "路", "只", "条", "匹", "头", "辆", "座", "台", "件", "本", "支", "枝", "朵", "颗",
+    "粒", "双", "对", "套", "杯", "瓶", "碗", "寸", "英寸", "尺", "英尺", "平", "步", "人", "口", "世纪",
+    "年代", "万", "千", "亿", "后", "群", "帧", "像素", "家", "所", "门", "种", "代目",
+))  # fmt: skip
 """What a number before it counts or measures; none is an age."""
 
-_APERTURES = frozenset("1 1.2 1.4 1.8 2 2.8 4 5.6 8 11 16".split())
+_APERTURES = frozenset(["1", "1.2", "1.4", "1.8", "2", "2.8", "4", "5.6", "8", "11", "16"])
 _MINUS = frozenset("-−–")
 _CURRENCY = frozenset("#$€£¥№@")
 _JOINS = frozenset("/:x×*.")
-_OF = frozenset(("of", ":", "=", "is", "#", "no", "number", "为", "是", "约", "about", "over", "in", "the", "-"))
+_OF = frozenset(
+    ("of", ":", "=", "is", "#", "no", "number", "为", "是", "约", "about", "over", "in", "the", "-")
+)
 _MOST_OF = 3
 
 
@@ -38,6 +44,8 @@ def quantity_end(tokens: Sequence[Token], place: int) -> int:
         return place + 2
     if word in _MINUS and is_digits(ahead) and _is_minus(tokens, place):
         return place + 2
+    if word == "负" and (number := read_number(tokens, place + 1)):
+        return number[1]
     if not is_digits(word):
         return place
     end = _chain(tokens, place)
@@ -64,7 +72,18 @@ def is_unit(tokens: Tokens, place: int) -> bool:
     """Whether a number before this place is a size, a time or a count of things."""
     word = text_at(tokens, place)
     two = word + text_at(tokens, place + 1)
-    return word in UNITS or two in ("年代", "世纪", "英寸", "英尺", "厘米", "公分", "公斤", "小时", "分钟", "像素")
+    return word in UNITS or two in (
+        "年代",
+        "世纪",
+        "英寸",
+        "英尺",
+        "厘米",
+        "公分",
+        "公斤",
+        "小时",
+        "分钟",
+        "像素",
+    )
 
 
 def _is_minus(tokens: Sequence[Token], place: int) -> bool:

@@ -27,8 +27,8 @@ class Resolved:
 
 
 def resolve(claims: Sequence[Claim]) -> Resolved:
-    """One request for all claims. Of two that contradict each other a noun is stronger than an adjective, and for
-    ages a number than both; else the first stands."""
+    """One request for all claims. Of two that contradict each other a noun is stronger than an adjective,
+    and for ages a number than both; else the first stands."""
     result = Resolved()
     claims = _neither_nor(claims)
     sayable = [claim for claim in claims if not _is_beyond(claim)]
@@ -149,7 +149,7 @@ class _Ages:
             self.result.request["age"] = low if low == high else (low, high)
 
     def _from_numbers(self) -> Years:
-        # 'A father of two, forty': the first number that suits the words, if any does; rather '24 years' than '7'.
+        # The first number that suits the words, if any does, and rather '24 years' than '7'.
         suiting = [one for one in self.numbers if self._suits(one)] or self.numbers
         first = next((one for one in suiting if one.age and one.age.sure), suiting[0])
         years, used = _closed(first), [first]

@@ -11,24 +11,31 @@ from facevae.describe.ages import read_age, suffix_end
 from facevae.describe.lexicon import find
 from facevae.describe.numbers import is_digits, read_number, text_at
 from facevae.describe.quantities import belonging_end, is_unit, quantity_end
-from facevae.describe.senses import ALIEN, BREAK, FILLER, UNKNOWN, Kind, Sense
+from facevae.describe.senses import ADJECTIVE, ALIEN, BREAK, FILLER, UNKNOWN, Kind, Sense
 from facevae.describe.tokens import Token, is_han
 
 _COUNTERS = frozenset("个位名张幅副只")
 _ADJECTIVES = 4
 _POSSESSIVES = frozenset(("his", "her", "their", "my", "your", "our"))
 _OF_AN_ERA = frozenset(("from", "of", "since", "during", "born", "circa"))
-_IS = frozenset((":", "=", "of", "at", "is", "为", "是", "level", "intensity", "strength", "度", "程度", "value"))
-_NONE, _FULL = frozenset(("none", "off", "false", "no", "zero", "无", "否")), frozenset(("full", "max", "maximum"))
+_IS = frozenset(
+    (":", "=", "of", "at", "is", "为", "是", "level", "intensity", "strength", "度", "程度", "value")
+)
+_NONE, _FULL = (
+    frozenset(("none", "off", "false", "no", "zero", "无", "否")),
+    frozenset(("full", "max", "maximum")),
+)
 _FRAGILE = frozenset("老童乐怕怒少笑哭惊慌凶喜悲哀愁泪恼嫌吓怯嗨孩")
 """Characters that mean something else inside an unknown word: 童 in 童工."""
 _ENDS = frozenset("笑哭怒")
 """Of these the ones that keep their meaning at the end of an unknown word: 傻笑."""
+_BEFORE_TIME = frozenset(("for", "in", "after", "within", "every", "last", "next", "since"))
+_AFTER_TIME = frozenset(("of", "ago", "later", "experience", "before", "after", "hence", "together", "sober"))
 _ELDERLY_DECADE = 70
-_PARENTS = frozenset(
-    "father mother mom mum dad parent parents mommy daddy mama papa grandmother grandfather grandma grandpa "
-    "owner head leader".split()
-)
+_PARENTS = frozenset((
+    "father", "mother", "mom", "mum", "dad", "parent", "parents", "mommy", "daddy", "mama", "papa",
+    "grandmother", "grandfather", "grandma", "grandpa", "owner", "head", "leader",
+))  # fmt: skip
 _MOST_CHILDREN = 12
 
 
@@ -59,11 +66,11 @@ def _piece(tokens: Sequence[Token], place: int, before: Piece | None) -> tuple[P
     if end > place:
         return _bare(ALIEN), suffix_end(tokens, end + is_unit(tokens, end))
     age, known = read_age(tokens, place), find(tokens, place)
-    if age and age.decade and _is_era(tokens, place, age, before):
+    if age and (_is_era(tokens, place, age, before) if age.decade else _is_time(tokens, place, age)):
         return _bare(ALIEN), age.end
     longer = known is not None and age is not None and known[1] >= age.end
     if age and age.sure and not longer and not _counts(tokens, age) and not _is_quantity(tokens, age):
-        return _aged(age), age.end
+        return _aged(age, tokens[place : age.end]), age.end
     if known:
         return _known(tokens, place, known, before)
     if age and not _is_bare_age(tokens, place, age, before):
@@ -71,7 +78,8 @@ def _piece(tokens: Sequence[Token], place: int, before: Piece | None) -> tuple[P
         return _bare(FILLER if one else ALIEN), _after_count(tokens, age.end)
     if age:
         # 'Looks 12 going on 30' is 12.
-        return _aged(replace(age, sure=age.sure or text_at(tokens, age.end) == "going")), age.end
+        age = replace(age, sure=age.sure or text_at(tokens, age.end) == "going")
+        return _aged(age, tokens[place : age.end]), age.end
     token = tokens[place]
     is_break = token.kind == "mark" and not _pictorial(token.text)
     return _bare(BREAK if is_break else UNKNOWN), place + 1
@@ -81,8 +89,13 @@ def _bare(sense: Sense) -> Piece:
     return Piece(sense, 0, 0)
 
 
-def _aged(age: Age) -> Piece:
-    return Piece(ALIEN if age.impossible else Sense(Kind.CLAIM), 0, 0, None if age.impossible else age)
+def _aged(age: Age, tokens: Sequence[Token]) -> Piece:
+    """An age of the face; 'from her teens' says whose."""
+    if age.impossible:
+        return _bare(ALIEN)
+    words = {token.text for token in tokens}
+    gender = "female" if "her" in words else "male" if "his" in words else None
+    return Piece(Sense(Kind.CLAIM, gender=gender, rank=ADJECTIVE), 0, 0, age)
 
 
 def _known(
@@ -156,8 +169,16 @@ def _is_unit_of(tokens: Sequence[Token], age: Age) -> bool:
     return "." in number or not is_digits(number) or not 13 <= float(number) <= 100
 
 
+def _is_time(tokens: Sequence[Token], place: int, age: Age) -> bool:
+    """Years that are no age: 'for 30 years', '20 years ago', 'a hundred years of solitude'."""
+    words = {token.text for token in tokens[place : age.end]}
+    if not {"years", "year", "months", "weeks", "days"} & words or words & {"old", "age", "aged", "岁"}:
+        return False
+    return text_at(tokens, place - 1) in _BEFORE_TIME or text_at(tokens, age.end) in _AFTER_TIME
+
+
 def _is_era(tokens: Sequence[Token], place: int, age: Age, before: Piece | None) -> bool:
-    """Whether a decade is one of history: 'the 80s', 'a 90s teenager', '70s style'; 'in his 90s' is an age."""
+    """Whether a decade is of history: 'the 80s', 'a 90s teenager', '70s style'; 'in his 90s' is an age."""
     previous, earlier = text_at(tokens, place - 1), text_at(tokens, place - 2)
     if previous in _POSSESSIVES or text_at(tokens, age.end - 1) == "代":
         return False

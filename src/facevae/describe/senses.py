@@ -82,7 +82,7 @@ def opposite(stage: Stage) -> Stage | None:
 
 
 def years(low: float, high: float, slack: float = 1.0) -> Stage:
-    """A word that is as good as a number: 'octogenarian'. `slack`: years beside it that it does not contradict."""
+    """A word as good as a number: 'octogenarian'. `slack`: years beside it that it does not contradict."""
     return Stage((low, high), (max(0.0, low - slack), min(100.0, high + slack)))
 
 
@@ -114,6 +114,8 @@ class Sense:
     """After a number it is a count of faces."""
     rank: int = NOUN
     """Of a gender: how strong it is against another."""
+    school: bool = False
+    """An age only of those who learn there: 'high school girl', not 'high school teacher'."""
     possessive: bool = False
     """Before a noun it speaks of somebody else: 'his' in 'his wife'."""
     quality: bool = False
@@ -175,6 +177,10 @@ def claim(
     )  # fmt: skip
 
 
+def school(stage: Stage) -> Sense:
+    return Sense(Kind.CLAIM, stage=stage, rank=ADJECTIVE, school=True)
+
+
 def woman(stage: Stage | None = None, plural: bool = False, rank: int = NOUN) -> Sense:
     return Sense(Kind.CLAIM, gender="female", stage=stage, noun=True, plural=plural, rank=rank)
 
@@ -191,7 +197,5 @@ def degree(level: float, before: bool = True, after: bool = False, loose: bool =
     return Sense(Kind.DEGREE, level=level, before=before, after=after, loose=loose)
 
 
-def lead(
-    swallows: bool = False, others: bool = False, whole: bool = False, kin: bool = False
-) -> Sense:
+def lead(swallows: bool = False, others: bool = False, whole: bool = False, kin: bool = False) -> Sense:
     return Sense(Kind.LEAD, swallows=swallows, others=others or kin, whole=whole, kin=kin)

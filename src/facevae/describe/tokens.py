@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facevae.describe.traditional import SIMPLER
 from facevae.describe.numbers import DASHES, is_numeric
+from facevae.describe.traditional import SIMPLER
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff〇"
 _PATTERN = re.compile(

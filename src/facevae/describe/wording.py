@@ -32,7 +32,7 @@ def say_summary(
     lacking: Sequence[str],
     without_control: Sequence[str] = (),
 ) -> str:
-    """Lines: understood, lacking in the model, without a control, not understood, contradictions, perhaps meant.
+    """Lines: understood, lacking in the model, without control, not understood, contradictions, typos.
 
     without_control: those of `not_understood` that are known, and said as such.
     """
