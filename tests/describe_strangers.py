@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from tests.describe_phrases import (
-    ANGRY, DISGUSTED, FEARFUL, HAPPY, NEUTRAL, SAD, SURPRISED, F, M, Phrase, age, smile,
+    ANGRY,
+    FEARFUL,
+    HAPPY,
+    NEUTRAL,
+    SAD,
+    SURPRISED,
+    F,
+    M,
+    Phrase,
+    age,
+    smile,
 )  # fmt: skip
 
 STRANGERS = [

@@ -167,7 +167,7 @@ BEFORE = _table(
                 "minimum, not below, no younger then, older then, well over, well past, well above, "
                 "at a minimum, aged over, aged at least, greater than, from at least, starting at, "
                 "in excess of, no fewer than, way over, age over, age above, on the far side of, "
-                "over the age of, above the age of, past the age of, older than age",
+                "the far side of, over the age of, above the age of, past the age of, older than age",
         _below: "under, below, less than, younger than, at most, up to, not over, not older than, "
                 "no more than, no older than, not more than, not above, <, ≤, < =, max, maximum, not past, "
                 "younger then, aged under, aged at most, not a day over, well under, well below, "
@@ -210,8 +210,8 @@ AFTER = _table(
         _days: "days old, day old, days of age",
         months: "months old, month old, months, month, months of age, mo old, mos, mo, month olds",
         _weeks: "weeks old, week old, weeks, weeks of age",
-        about: "or so, ish, or thereabouts, give or take, more or less, or around there, "
-               "approximately, roughly, years or so",
+        about: "or so, ish, or thereabouts, give or take, more or less, or around there, approximately, "
+               "roughly, years or so",
         _above: "or older, or over, or more, or above, and above, and over, and older, plus, +, and up, "
                 "or up, or beyond, and beyond, and more, minimum, at least, at minimum, or higher",
         _below: "or younger, or under, or less, or below, and under, and below, and younger, at most, "

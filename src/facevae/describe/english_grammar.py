@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from facevae.describe import senses as s
-from facevae.describe.senses import Sense, degree, lead
+from facevae.describe.senses import ADJECTIVE, Sense, degree, lead
 
 GRAMMAR: list[tuple[Sense, str]] = [
     (s.NOT,
@@ -73,7 +75,9 @@ GRAMMAR: list[tuple[Sense, str]] = [
         "as wise as, the same age as, same age as, old enough to be, young enough to be, talks to, "
         "playing as, playing the, plays, stands by, poses with"),
     (lead(others=True), "at a, at an, at her, at his, at their, at my"),
-    (lead(kin=True), "of a, of an, of his, of her, of my, of their"),
+    (lead(kin=True), "of a, of an, of my, of their"),
+    (replace(lead(kin=True), gender="female", possessive=True, rank=ADJECTIVE), "of her"),
+    (replace(lead(kin=True), gender="male", possessive=True, rank=ADJECTIVE), "of his"),
     (lead(), "on"),
     (s.GLUE,
         "a, an, the, of, to, some, any, one, at, for, from, by, as, over, like, just, only, not only, "

@@ -58,8 +58,9 @@ PEOPLE: list[tuple[Sense, str]] = [
     (man(s.BOY, plural=True), "little boys"),
     (man(s.LAD), "lad, young lad"),
     (woman(s.YOUNG),
-        "maiden, damsel, bachelorette, debutante, ingenue, ingénue, starlet, co ed, coed, babe, "
-        "teenybopper girl, yummy mummy, bimbo, beauty queen, prom queen, homecoming queen, fair maiden"),
+        "maiden, damsel, chick, hippie chick, bachelorette, debutante, ingenue, ingénue, starlet, co ed, "
+        "coed, babe, teenybopper girl, yummy mummy, bimbo, beauty queen, prom queen, homecoming queen, "
+        "fair maiden"),
     (man(s.YOUNG), "himbo, prom king"),
     (woman(s.STUDENT), "college girl, university girl, college woman, sorority sister, college gal"),
     (man(s.STUDENT), "college boy, college guy, college man, university boy, fraternity brother, frat bro"),

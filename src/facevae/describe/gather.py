@@ -43,6 +43,8 @@ def _of_somebody(pieces: Sequence[Piece], place: int) -> Piece:
     piece = pieces[place]
     if _owns(pieces, place):
         return replace(piece, sense=GLUE)
+    if piece.sense.kind is Kind.LEAD and piece.sense.gender:
+        return replace(piece, sense=replace(piece.sense, kind=Kind.CLAIM))
     return piece
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facevae.describe.numbers import DASHES, Tokens, is_digits, read_number, text_at
+from facevae.describe.numbers import DASHES, DECADES, Tokens, is_digits, read_number, text_at
 from facevae.describe.tokens import Token
 
 UNITS = frozenset((
@@ -23,6 +23,7 @@ UNITS = frozenset((
 """What a number before it counts or measures; none is an age."""
 
 _APERTURES = frozenset(["1", "1.2", "1.4", "1.8", "2", "2.8", "4", "5.6", "8", "11", "16"])
+_CENTURIES = frozenset(("seventeen", "eighteen", "nineteen"))
 _MINUS = frozenset("-−–")
 _CURRENCY = frozenset("#$€£¥№@")
 _JOINS = frozenset("/:x×*.")
@@ -40,6 +41,8 @@ def quantity_end(tokens: Sequence[Token], place: int) -> int:
     word, ahead = text_at(tokens, place), text_at(tokens, place + 1)
     if word == "f" and ahead == "/" and text_at(tokens, place + 2) in _APERTURES:
         return place + 3
+    if word in _CENTURIES and (end := _year_in_words(tokens, place)) > place:
+        return end
     if word in _CURRENCY and is_digits(ahead):
         return place + 2
     if word in _MINUS and is_digits(ahead) and _is_minus(tokens, place):
@@ -84,6 +87,15 @@ def is_unit(tokens: Tokens, place: int) -> bool:
         "分钟",
         "像素",
     )
+
+
+def _year_in_words(tokens: Tokens, place: int) -> int:
+    """'Nineteen eighty-four', 'the nineteen-fifties'."""
+    after = place + 1 + (text_at(tokens, place + 1) in DASHES)
+    if text_at(tokens, after) in DECADES:
+        return after + 1
+    number = read_number(tokens, after) if not is_digits(text_at(tokens, after)) else None
+    return number[1] if number and 10 <= number[0] < 100 else place
 
 
 def _is_minus(tokens: Sequence[Token], place: int) -> bool:

@@ -151,7 +151,8 @@ def _is_quantity(tokens: Sequence[Token], age: Age) -> bool:
     """Whether 'about five' or 'over 20' counts or measures something: 'about 5 feet', 'over 20 tattoos'."""
     if age.unit or age.decade:
         return False
-    if text_at(tokens, age.end) in (*_COUNTERS, "%") or _is_unit_of(tokens, age):
+    tall = [text_at(tokens, age.end), text_at(tokens, age.end + 1)] == ["'", "tall"]
+    if tall or text_at(tokens, age.end) in (*_COUNTERS, "%") or _is_unit_of(tokens, age):
         return True
     known = find(tokens, age.end)
     if known:
@@ -210,6 +211,8 @@ def _is_bare_age(tokens: Sequence[Token], place: int, age: Age, before: Piece | 
         return False
     if following in (*_COUNTERS, "%") or _is_unit_of(tokens, age) or _counts_children(tokens, place, age):
         return False
+    if text_at(tokens, place - 1) == "of" and (thing := find(tokens, place - 2)) and thing[0].thing:
+        return thing[0].kind is not Kind.ALIEN  # 'summer of 69', but 'photo of 30'
     if before is not None and not _lets_age_follow(before):
         return bool(known and known[0].kind is Kind.CLAIM)
     if known and known[0].noun and age.low == 1:
