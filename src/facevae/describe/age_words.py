@@ -213,7 +213,8 @@ AFTER = _table(
         about: "or so, ish, or thereabouts, give or take, more or less, or around there, approximately, "
                "roughly, years or so",
         _above: "or older, or over, or more, or above, and above, and over, and older, plus, +, and up, "
-                "or up, or beyond, and beyond, and more, minimum, at least, at minimum, or higher",
+                "or up, or beyond, and beyond, and more, minimum, at least, at minimum, or higher, upwards, "
+                "upward, onwards, and onwards",
         _below: "or younger, or under, or less, or below, and under, and below, and younger, at most, "
                 "maximum, max, tops, at the most, at the oldest, or lower",
         _whole: "something, somethings, some, somethingish",

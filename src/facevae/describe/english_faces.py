@@ -83,10 +83,11 @@ FACES: list[tuple[Sense, str]] = [
         "heavyhearted, heavy hearted, with a heavy heart, joyless, cheerless, mirthless, with wet eyes, "
         "sad look, sad face"),
     (claim("sad", s.SLIGHT),
-        "sad smile, bittersweet smile, smiling sadly, melancholy smile, smiles sadly, melancholic smile, "
-        "sorrowful smile, smiling through tears, smiling through her tears, smiling through his tears, "
-        "tearful smile, wistful smile, a sad little smile, rueful smile, smiling but with sad eyes, "
-        "smiling with sad eyes, smiling through the tears, pained smile"),
+        "tears and a smile, a smile and tears, sad smile, bittersweet smile, smiling sadly, "
+        "melancholy smile, smiles sadly, melancholic smile, sorrowful smile, smiling through tears, "
+        "smiling through her tears, smiling through his tears, tearful smile, wistful smile, "
+        "a sad little smile, rueful smile, smiling but with sad eyes, smiling with sad eyes, "
+        "smiling through the tears, pained smile"),
     (claim("angry", quality=True), "anger, rage"),
     (claim("angry"),
         "angry, angrily, frowning, frown, frowns, mad, furious, furiously, enraged, annoyed, irritated, "
@@ -160,6 +161,8 @@ FACES: list[tuple[Sense, str]] = [
         "smile from ear to ear, grin from ear to ear, ear to ear grin, ear to ear smile, toothpaste smile, "
         "smiling like the sun, beaming smile, beaming with joy, beaming with pride"),
     (claim(smile=s.SLIGHT),
+        "smile without showing teeth, smiling without showing teeth, smile without teeth, "
+        "smiling without teeth, smile with no teeth, smile with no teeth showing, no teeth showing smile, "
         "half smile, half smiling, mona lisa smile, closed mouth smile, closed lip smile, "
         "tight lipped smile, tight smile, thin smile, thin lipped smile, polite smile, shy smile, "
         "coy smile, knowing smile, enigmatic smile, mysterious smile, quiet smile, small smile, "

@@ -15,8 +15,8 @@ GRAMMAR: list[tuple[Sense, str]] = [
         "never been, hardly ever, anything other than, not exactly, not particularly, not really, free of, "
         "devoid of, not a bit, by no means, in no way, no more, not in the least, not remotely, "
         "not one bit, least of all, not yet, not quite, w/o, wo, sans, cannot be called, avoid, except, "
-        "stop being, stopped being, used to be, wouldn't, shouldn't, none of, unlikely to, declines to, "
-        "minus, hardly, not even, not so much as, un"),
+        "stop being, stopped being, used to be, wouldn't, shouldn't, none of, the opposite of, "
+        "opposite of, unlikely to, declines to, minus, hardly, not even, not so much as, un"),
     (degree(s.STRONG),
         "very, extremely, super, incredibly, hugely, so, exceptionally, terribly, absolutely, "
         "overwhelmingly, truly, really, immensely, intensely, utterly, totally, completely, deeply, "

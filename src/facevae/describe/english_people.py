@@ -21,6 +21,8 @@ PEOPLE: list[tuple[Sense, str]] = [
         "call girl, old maid, mother hen"),
     (woman(s.GROWN, plural=True), "women, ladies, wives"),
     (woman(),
+        "oldest daughter, eldest daughter, youngest daughter, oldest sister, eldest sister, "
+        "youngest sister, older daughter, younger daughter, elder daughter, middle daughter, older niece, "
         "daughter, sister, niece, aunt, auntie, aunty, girlfriend, bride, mademoiselle, sis, goddaughter, "
         "stepdaughter, stepsister, step sister, half sister, granddaughter, grand daughter, "
         "great granddaughter, sister in law, daughter in law, bridesmaid, big sister, little sister, "
@@ -39,12 +41,14 @@ PEOPLE: list[tuple[Sense, str]] = [
         "gay man, man of the house, grown ass man, man about town, right hand man, fella, feller"),
     (man(s.GROWN, plural=True), "men, gentlemen, husbands"),
     (man(),
-        "son, brother, nephew, uncle, boyfriend, groom, bridegroom, bro, godson, stepson, stepbrother, "
-        "step brother, half brother, grandson, grand son, great grandson, brother in law, son in law, "
-        "big brother, little brother, older brother, elder brother, younger brother, baby brother, "
-        "kid brother, twin brother, twin brothers, bridesman, groomsman, fiancé, fiance, birthday boy, "
-        "monsieur, señor, senor, herr, frat boy, playboy, pretty boy, bad boy, homeboy, party boy, "
-        "boy next door, good old boy, e boy, delivery boy, buddy bro, bros"),
+        "oldest son, eldest son, youngest son, oldest brother, eldest brother, youngest brother, "
+        "older son, younger son, elder son, middle son, son, brother, nephew, uncle, boyfriend, groom, "
+        "bridegroom, bro, godson, stepson, stepbrother, step brother, half brother, grandson, grand son, "
+        "great grandson, brother in law, son in law, big brother, little brother, older brother, "
+        "elder brother, younger brother, baby brother, kid brother, twin brother, twin brothers, "
+        "bridesman, groomsman, fiancé, fiance, birthday boy, monsieur, señor, senor, herr, frat boy, "
+        "playboy, pretty boy, bad boy, homeboy, party boy, boy next door, good old boy, e boy, "
+        "delivery boy, buddy bro, bros"),
     (man(rank=s.ADJECTIVE), "male, menfolk"),
     (woman(s.GROWN), "mother in law, mom in law, mum in law"),
     (man(s.GROWN), "father in law, dad in law"),
@@ -172,7 +176,7 @@ PEOPLE: list[tuple[Sense, str]] = [
         "harry potter, napoleon, wizard king, duke of wellington, prince charming, drill sergeant, "
         "sugar daddies, abbé"),
     (man(s.PRINCE), "prince, crown prince, elf prince, boy king"),
-    (woman(s.GROWN, rank=s.TRADE), "nanny, midwife, maid, matron, siren, parlourmaid"),
+    (woman(s.GROWN, rank=s.TRADE), "nanny, midwife, suffragette, ms, maid, matron, siren, parlourmaid"),
     (man(s.GROWN, rank=s.TRADE),
         "priest, high priest, bishop, archbishop, cardinal, rabbi, imam, mullah, lama, knight, samurai, "
         "viking, gladiator, lumberjack, blacksmith, butler, valet, footman, cowboy, pharaoh, steward, "
@@ -193,7 +197,7 @@ AGES: list[tuple[Sense, str]] = [
     (somebody(years(70, 79)), "septuagenarian"),
     (somebody(years(80, 89)), "octogenarian"),
     (somebody(years(90, 99)), "nonagenarian"),
-    (somebody(years(100, 100)), "centenarian"),
+    (somebody(years(100, 100)), "centenarian, supercentenarian"),
     (somebody(years(30, 39)), "tricenarian"),
     (somebody(years(20, 29)), "vicenarian"),
     (claim(stage=years(30, 45, 3)), "millennial, gen y, generation y, millenial"),

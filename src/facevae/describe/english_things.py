@@ -44,11 +44,13 @@ WITHOUT_CONTROL: list[tuple[Sense, str]] = [
         "habit, tradition, ford, oak, glory, meds, meal, feet, toes, noodle, noodles, trouble, bull, "
         "trousers, tomato, wine bottle, cheese"),
     (TRAIT,
-        "no laughing matter, boyfriend material, husband material, wife material, could smile more, "
-        "should smile more, needs to smile, need to smile, girly, bearded, haired, blond, blonde, "
-        "beautiful, handsome, fat, thin, tall, short, wrinkled, bald, asian, black, white, african, "
-        "european, chinese, dark, tired, sleepy, bored, confused, contempt, proud, wise, smart, cute, "
-        "old fashioned, old school, good old, old friend, brunette, redhead, redheaded, ginger, "
+        "older sibling, younger sibling, older cousin, younger cousin, elder sibling, oldest child, "
+        "eldest child, without showing teeth, without showing his teeth, without showing her teeth, "
+        "no teeth showing, no laughing matter, boyfriend material, husband material, wife material, "
+        "could smile more, should smile more, needs to smile, need to smile, girly, bearded, haired, "
+        "blond, blonde, beautiful, handsome, fat, thin, tall, short, wrinkled, bald, asian, black, white, "
+        "african, european, chinese, dark, tired, sleepy, bored, confused, contempt, proud, wise, smart, "
+        "cute, old fashioned, old school, good old, old friend, brunette, redhead, redheaded, ginger, "
         "red haired, grey haired, gray haired, curly, straight haired, long haired, short haired, balding, "
         "hairless, clean shaven, shaven, unshaven, freckled, tanned, pale, fair skinned, dark skinned, "
         "light skinned, brown eyed, blue eyed, green eyed, japanese, korean, indian, arab, arabic, latino, "
@@ -138,18 +140,18 @@ WITHOUT_CONTROL: list[tuple[Sense, str]] = [
         "protagonist, antagonist, mascot, creature, humanoid, citizen kane, taxpayer, voter, chauffeur"),
     (Sense(PROFESSION.kind, noun=True, plural=True), "elves, dwarves, police"),
     (MEASURE,
-        "size, height, weight, iq, route, seed, number, level, lvl, chapter, episode, season, page, "
-        "volume, part, step, steps, version, iphone, windows, ps, channel, gate, platform, apartment, "
-        "flat, unit, bus, line, highway, studio no, grade, class of, family of, group of, score of, "
-        "team of, crowd of, gang of, band of, pack of, party of, set of, year of, born, born in, dated, "
-        "circa year, in the year, iso, cfg, scale, width, depth, resolution, length, waist, chest, "
-        "shoe size, dress size, bmi, temperature, speed, score, rank, top, jersey, jersey number, "
-        "shirt number, area, apollo, boeing, catch, agent number, formula, phone number, zip code, "
-        "year old since, exposure, aperture, focal length, fps, dpi, quality, yaw, pitch, roll, hue, "
-        "saturation, brightness, contrast, beauty, attractiveness, confidence, mark, model number, "
-        "type number, rated, rating, salary, income, price, cost, worth, distance, days of, win, wins, "
-        "wearing number, figure no, happiness level, room, floor, house number, street number, id, index, "
-        "sample, batch, epoch"),
+        "youngest of, oldest of, eldest of, one of, first of, last of, size, height, weight, iq, route, "
+        "seed, number, level, lvl, chapter, episode, season, page, volume, part, step, steps, version, "
+        "iphone, windows, ps, channel, gate, platform, apartment, flat, unit, bus, line, highway, "
+        "studio no, grade, class of, family of, group of, score of, team of, crowd of, gang of, band of, "
+        "pack of, party of, set of, year of, born, born in, dated, circa year, in the year, iso, cfg, "
+        "scale, width, depth, resolution, length, waist, chest, shoe size, dress size, bmi, temperature, "
+        "speed, score, rank, top, jersey, jersey number, shirt number, area, apollo, boeing, catch, "
+        "agent number, formula, phone number, zip code, year old since, exposure, aperture, focal length, "
+        "fps, dpi, quality, yaw, pitch, roll, hue, saturation, brightness, contrast, beauty, "
+        "attractiveness, confidence, mark, model number, type number, rated, rating, salary, income, "
+        "price, cost, worth, distance, days of, win, wins, wearing number, figure no, happiness level, "
+        "room, floor, house number, street number, id, index, sample, batch, epoch"),
     (PICTURE,
         "old photo, old photos, old picture, old photograph, vintage photo, old portrait, baby photo, "
         "baby photos, childhood photo, baby picture, baby pictures, wedding photo, family photo, "

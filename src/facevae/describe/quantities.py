@@ -36,10 +36,14 @@ _MOST_OF = 3
 def quantity_end(tokens: Sequence[Token], place: int) -> int:
     """Where the number that begins here and is no age ends; `place` itself when there is none.
 
-    f/1.8, #5, -5, 007, 24/7, 16:9, 512x512, 6'2" and 5ft 6.
+    f/1.8, f1.8, ::2, #5, -5, 007, 24/7, 16:9, 512x512, 6'2" and 5ft 6.
     """
     word, ahead = text_at(tokens, place), text_at(tokens, place + 1)
     if word == "f" and ahead == "/" and text_at(tokens, place + 2) in _APERTURES:
+        return place + 3
+    if word == "f" and "." in ahead and is_digits(ahead) and tokens[place].end == tokens[place + 1].start:
+        return place + 2
+    if word == ahead == ":" and is_digits(text_at(tokens, place + 2)):
         return place + 3
     if word in _CENTURIES and (end := _year_in_words(tokens, place)) > place:
         return end

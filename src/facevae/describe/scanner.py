@@ -30,7 +30,22 @@ _FRAGILE = frozenset("老童乐怕怒少笑哭惊慌凶喜悲哀愁泪恼嫌吓�
 _ENDS = frozenset("笑哭怒")
 """Of these the ones that keep their meaning at the end of an unknown word: 傻笑."""
 _BEFORE_TIME = frozenset(("for", "in", "after", "within", "every", "last", "next", "since"))
-_AFTER_TIME = frozenset(("of", "ago", "later", "experience", "before", "after", "hence", "together", "sober"))
+_AFTER_TIME = frozenset(
+    (
+        "of",
+        "ago",
+        "later",
+        "experience",
+        "before",
+        "after",
+        "hence",
+        "together",
+        "sober",
+        "older",
+        "younger",
+        "apart",
+    )
+)
 _ELDERLY_DECADE = 70
 _PARENTS = frozenset((
     "father", "mother", "mom", "mum", "dad", "parent", "parents", "mommy", "daddy", "mama", "papa",
@@ -173,6 +188,8 @@ def _is_unit_of(tokens: Sequence[Token], age: Age) -> bool:
 def _is_time(tokens: Sequence[Token], place: int, age: Age) -> bool:
     """Years that are no age: 'for 30 years', '20 years ago', 'a hundred years of solitude'."""
     words = {token.text for token in tokens[place : age.end]}
+    if "岁" in words and text_at(tokens, place - 1) in ("轻", "老"):
+        return True  # 年轻十岁
     if not {"years", "year", "months", "weeks", "days"} & words or words & {"old", "age", "aged", "岁"}:
         return False
     return text_at(tokens, place - 1) in _BEFORE_TIME or text_at(tokens, age.end) in _AFTER_TIME
@@ -246,6 +263,8 @@ def _after_count(tokens: Sequence[Token], place: int) -> int:
 def _with_number(tokens: Sequence[Token], sense: Sense, after: int) -> tuple[Piece, int]:
     """A smile or an expression with its number: 'smile 0.3', 'smile=1', 'smile: 30%', 'anger 0'."""
     place = after
+    if text_at(tokens, place) == text_at(tokens, place + 1) == ":":
+        return _bare(sense), after  # a weight: 'smiling::1'
     while place - after < 2 and text_at(tokens, place) in _IS:
         place += 1
     word = text_at(tokens, place)
