@@ -195,7 +195,7 @@ def _others_end(pieces: Sequence[Piece], place: int) -> int:
         if looks or (of > place and nouns == 1):
             return place  # 'looks like an old man', 长得像三十岁的女人
     if last_noun > place:
-        return max(last_noun, place)
+        return last_noun
     return aliens
 
 
