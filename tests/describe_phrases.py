@@ -315,5 +315,6 @@ MENDED = [
     Phrase("她不怎么爱笑", F | NO_SMILE),
     Phrase("不像三十岁的男人", M, ("不像三十岁",)),
     Phrase("女，二十八", F | age(28)),
+    Phrase("woman with the smile of a child", F | SMILE, ("of a child",)),
     Phrase("满头白发的老人", OLD, ("满头白发",)),
 ]

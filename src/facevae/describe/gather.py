@@ -68,7 +68,7 @@ def _owns(pieces: Sequence[Piece], place: int) -> bool:
 def _phrase_end(pieces: Sequence[Piece], place: int) -> int:
     """Where the unknown phrase that begins here ends; `place` itself when none begins."""
     sense = pieces[place].sense
-    if sense.kind is Kind.LEAD and sense.kin and not (place and pieces[place - 1].sense.noun):
+    if sense.kind is Kind.LEAD and sense.kin and not _is_of_somebody(pieces, place):
         return place
     if sense.kind is Kind.LEAD and sense.others:
         end = _others_end(pieces, place)
@@ -91,6 +91,13 @@ def _phrase_end(pieces: Sequence[Piece], place: int) -> int:
     if sense.kind in (Kind.NOT, Kind.DEGREE, Kind.ALIEN):
         return _run(pieces, place)
     return place
+
+
+def _is_of_somebody(pieces: Sequence[Piece], place: int) -> bool:
+    """'Of a' in 'son of a king' and in 'a woman with the smile of a child', but not in 'photo of a king'."""
+    if place == 0 or pieces[place - 1].sense.kind is not Kind.CLAIM:
+        return False
+    return pieces[place - 1].sense.noun or _noun_before(pieces, place)
 
 
 def _owns_by_of(pieces: Sequence[Piece], place: int) -> bool:
