@@ -1,9 +1,10 @@
 # The service in a container: `docker build -t facevae .`, then `docker compose up` (docs/serve.md).
-# Behind a mirror: --build-arg PIP_INDEX_URL=... ; TORCH_INDEX_URL is where CPU builds of torch are found.
+# --build-arg TORCH_INDEX=URL takes PyTorch, and nothing else, from there: its CPU build makes an image without CUDA
+# (docs/install.md). Behind a mirror: --build-arg PIP_INDEX_URL=URL.
 FROM python:3.11-slim AS build
 
 ARG PIP_INDEX_URL
-ARG TORCH_INDEX_URL
+ARG TORCH_INDEX
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 WORKDIR /build
@@ -11,7 +12,7 @@ RUN python -m venv /opt/facevae
 ENV PATH=/opt/facevae/bin:$PATH
 COPY constraints.txt ./
 # By itself, so that a change of the code does not fetch torch again.
-RUN pip install -c constraints.txt ${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"} torch
+RUN pip install -c constraints.txt ${TORCH_INDEX:+--no-deps --index-url "$TORCH_INDEX"} torch
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 # opencv-python links libraries of a desktop, which this image lacks; its headless build is the same cv2.

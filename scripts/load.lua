@@ -1,6 +1,6 @@
--- What wrk sends and counts for scripts/load.py: one new face a request, 64 px of face64, another seed each.
+-- What wrk sends and counts for scripts/load.py: with a body given that body, else one new face a request,
+-- another seed each.
 wrk.method = "POST"
-wrk.path = "/v1/generate"
 wrk.headers["Content-Type"] = "application/json"
 
 local threads = {}
@@ -11,11 +11,18 @@ function setup(thread)
 end
 
 function init(args)
-  wrk.headers["Accept"] = args[1] or "image/png"
+  wrk.headers["Accept"] = args[1]
+  wrk.path = args[2]
+  if args[3] then
+    local file = io.open(args[3])
+    wrk.body = file:read("*a")
+    file:close()
+  end
   seed, counts = id * 1000000, {}
 end
 
 function request()
+  if wrk.body then return wrk.format() end
   seed = seed + 1
   return wrk.format(nil, nil, nil, string.format('{"count": 1, "seed": %d}', seed))
 end

@@ -23,7 +23,7 @@ from facevae.evaluation.shipping import check_may_ship
 from facevae.files import atomic_file
 from facevae.model_card import model_card
 from facevae.models import SHIPPED
-from facevae.validation import validate
+from facevae.validation import likelihood_figures, validate
 
 MOST_LOST_DB = 0.02
 
@@ -34,15 +34,17 @@ def main(source: Path, data: Path, name: str, report: Path, upscaler_folder: Pat
     upscaler, reader = load_upscaler(upscaler_folder or source), load_reader(source)
     train_config = TrainConfig.from_json(config["train"])
     validation = FaceDataset(data, "validation", model.config.size_px, model.config.schema, cache_gb=1)
-    before, target = validate(model, validation, train_config), SHIPPED / name
+    before, target = validate(model, validation), SHIPPED / name
     extra = {key: config[key] for key in ("train", "dataset", "measured")}
     parts = {"upscaler": upscaler, "reader": reader}
     save_model(target, model, prior, "", extra, half=True, **parts)
-    after = validate(load_model(target)[0], validation, train_config)
+    shipped, shipped_prior, _ = load_model(target)
+    after = validate(shipped, validation)
     print(f"validation PSNR {before.psnr_db:.4f} dB trained, {after.psnr_db:.4f} dB shipped")
     if before.psnr_db - after.psnr_db > MOST_LOST_DB:
         sys.exit("half precision costs too much: ship full precision")
-    measured = {**config["measured"], **after.figures()}
+    likelihoods = likelihood_figures(shipped, shipped_prior, validation, after)
+    measured = {**config["measured"], **after.figures(), **likelihoods}
     card = model_card(name, model, prior, train_config, config["dataset"], measured)
     save_model(target, model, prior, card, {**extra, "measured": measured}, half=True, **parts)
     write_sums(SHIPPED)

@@ -154,8 +154,15 @@ def steerable(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+NOT_FOR_THE_DEMO = ["efficientnet_lite_pytorch", "sklearn", "threadpoolctl", "tensorboard", "fastapi",
+                    "uvicorn", "gradio", "onnx", "onnxruntime", "keras", "c2pa", "opacus", "ray"]  # fmt: skip
+"""What the other extras bring: `make demo` installs the extra `demo` alone."""
+
+
 def run_short_demo(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`facevae demo`, whose training is a tenth as long as that of `make demo`."""
+    for module in NOT_FOR_THE_DEMO:
+        monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setattr("facevae.demo.TRAIN_FACES", 200)
     shorter = {"images": 2400, "checkpoint_images": 600, "checkpoint_minutes": None}
     monkeypatch.setattr("facevae.demo.TRAIN_SETTINGS", shorter)

@@ -31,6 +31,10 @@ def age(low: float, high: float | None = None) -> dict[str, Value | tuple[float,
     return {"age": low if high is None else (low, high)}
 
 
+def smile(level: float) -> dict[str, Value | tuple[float, float]]:
+    return {"smile": level}
+
+
 BABY, CHILD, BOY_OR_GIRL, TEEN, YOUNG = age(0, 2), age(3, 12), age(3, 14), age(13, 19), age(18, 30)
 MIDDLE, OLD, GRAND, NOT_OLD, NOT_YOUNG = age(40, 60), age(65, 85), age(60, 85), age(18, 60), age(40, 85)
 
@@ -92,7 +96,7 @@ ENGLISH = [
     Phrase("a man in his mid-thirties", M | age(34, 36)),
     Phrase("late forties", age(47, 49)),
     Phrase("a woman in her early 50s", F | age(50, 53)),
-    Phrase("thirty-something man", M | age(31, 39)),
+    Phrase("thirty-something man", M | age(30, 39)),
     Phrase("late teens", age(17, 19)),
     Phrase("in his twenties or thirties", M | age(20, 39)),
     Phrase("mid-twenties to early thirties", age(24, 33)),
@@ -147,7 +151,7 @@ ENGLISH = [
     Phrase("a smiling serious man", M | SMILE, (), (("smiling", "serious"),)),
     Phrase("a boy of seventy", M | age(70), (), (("seventy", "boy"),)),
     Phrase("a sad happy woman", F | SAD, (), (("sad", "happy"),)),
-    Phrase("an old baby", OLD, (), (("old", "baby"),)),
+    Phrase("an old baby", BABY, (), (("baby", "old"),)),
     Phrase("a woman, male", F, (), (("woman", "male"),)),
     Phrase("not smiling, laughing", NO_SMILE, (), (("not smiling", "laughing"),)),
     Phrase("a serious man with a slight smile", M | NEUTRAL | SLIGHT),
@@ -255,7 +259,7 @@ CHINESE = [
     Phrase("七十岁的小男孩", M | age(70), (), (("七十岁", "小男孩"),)),
     Phrase("大笑的严肃女人", F | LAUGHING, (), (("大笑", "严肃"),)),
     Phrase("又哭又笑的女人", F | SAD, (), (("哭", "笑"),)),
-    Phrase("男的女人", M, (), (("男", "女人"),)),
+    Phrase("男的女人", F, (), (("女人", "男的"),)),
     Phrase("一个三十岁的微笑女性", F | age(30) | GENTLE),
     Phrase("恐惧的年轻男子", M | YOUNG | FEARFUL),
     Phrase("喜悦的中年妇女", F | MIDDLE | HAPPY),
@@ -291,7 +295,7 @@ PHRASES = [*ENGLISH, *CHINESE, *MIXED]
 
 MENDED = [
     # Misread at first sight, or wrongly reported, when the parser was tried on phrases of later days.
-    Phrase("father of two, forty", M | age(40), (), (("forty", "two"),)),
+    Phrase("father of two, forty", M | age(40), ("two",)),
     Phrase("two smiling girls", F | BOY_OR_GIRL | SMILE, ("two",)),
     Phrase("a very young girl", F | BOY_OR_GIRL),
     Phrase("a man's face", M),
@@ -311,5 +315,6 @@ MENDED = [
     Phrase("她不怎么爱笑", F | NO_SMILE),
     Phrase("不像三十岁的男人", M, ("不像三十岁",)),
     Phrase("女，二十八", F | age(28)),
+    Phrase("woman with the smile of a child", F | SMILE, ("of a child",)),
     Phrase("满头白发的老人", OLD, ("满头白发",)),
 ]

@@ -84,7 +84,9 @@ def test_redraws_are_bounded_and_the_best_try_is_kept(
     assert verdicts.asked == 3 * (1 + MOST_REDRAWS)
     assert chosen.redrawn == [MOST_REDRAWS] * 3
     assert chosen.found == [False] * 3
-    assert told == [(2, 3), (3, 3)]
+    assert told == sorted(told)
+    assert set(told) == {(0, 3), (2, 3), (3, 3)}
+    assert len(told) > 2 * MOST_REDRAWS, "nobody could have stopped between the tries"
     first = choose_faces(tiny, [{}] * 3, seed=0, check=False)
     assert all(best >= one for best, one in zip(chosen.scores, first.scores, strict=True))
     assert chosen.scores != first.scores
@@ -204,5 +206,5 @@ def test_generating_needs_the_core_alone(steerable: Path, tmp_path: Path) -> Non
     words = ["generate", "--model", str(steerable), "-n", "2", "--out", str(tmp_path), "--device", "cpu"]
     result = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert result.stderr.count("facevae[photos]") == 1
+    assert result.stderr.count("'.[photos]'") == 1
     assert (tmp_path / "00001.png").is_file()

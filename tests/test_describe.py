@@ -20,12 +20,15 @@ from facevae.attributes import CONTROLS, Schema
 from facevae.cli import app
 from facevae.controls import check_request
 from facevae.describe import chinese, english, understand
+from facevae.describe.traditional import SIMPLER
 from tests.describe_phrases import CHINESE, ENGLISH, MENDED, PHRASES, Phrase
+from tests.describe_strangers import STRANGERS
+from tests.describe_variants import VARIANTS
 
 ALL = Schema(CONTROLS)
 
 
-@pytest.mark.parametrize("phrase", [*PHRASES, *MENDED], ids=lambda phrase: phrase.text)
+@pytest.mark.parametrize("phrase", [*PHRASES, *MENDED, *STRANGERS, *VARIANTS], ids=lambda phrase: phrase.text)
 def test_phrase_is_understood_as_the_table_says(phrase: Phrase) -> None:
     description = understand(phrase.text)
     assert description.request == phrase.request
@@ -47,20 +50,47 @@ def test_capitals_and_spaces_change_nothing(phrase: Phrase) -> None:
 
 @pytest.mark.parametrize("phrase", CHINESE, ids=lambda phrase: phrase.text)
 def test_politeness_and_traditional_characters_change_nothing(phrase: Phrase) -> None:
-    back = {simple: traditional for traditional, simple in reversed(chinese.SIMPLER.items())}
+    back = {simple: traditional for traditional, simple in reversed(SIMPLER.items())}
     traditional = "".join(back.get(character, character) for character in phrase.text)
     assert understand(f"请给我生成一张照片：{traditional}。").request == phrase.request
 
 
 @pytest.mark.parametrize("sources", [english, chinese], ids=["English", "Chinese"])
 def test_no_word_has_two_meanings(sources: object) -> None:
-    rows = [*sources._PEOPLE, *sources._TRAITS, *sources._GRAMMAR]  # type: ignore[attr-defined]
+    rows = sources.ROWS  # type: ignore[attr-defined]
     words = [word for _, text in rows for word in (text.split(", ") if sources is english else text.split())]
     assert len(words) == len(set(words))
 
 
+def test_what_has_no_control_is_said_once_and_apart_from_what_is_not_understood() -> None:
+    description = understand("a man with glasses, a frobnicator with glasses and glasses, with glasses")
+    assert description.not_understood == ["with glasses", "frobnicator", "glasses"]
+    assert description.without_control == ["with glasses", "glasses"]
+    summary = description.summary()
+    assert summary.count("'with glasses'") == 1
+    assert "No control for 'with glasses', 'glasses' yet: that is left to chance." in summary
+    assert "Not understood: 'frobnicator'." in summary
+    assert "暂时无法控制“戴眼镜”，随机生成。" in understand("戴眼镜的老人").summary()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["smile 0", "smile=1", "微笑 0", "smile .5", "smile 45", "smile: 5", "happiness 30", "笑容 60", "yaw 20",
+     "身高 180", "体重70", "size 42", "iq 140", "-5 year old", "负五岁", "007", "24/7", "6'2\"", "5ft 6",
+     "f/1.8", "512x512", "for 30 years", "100 years of solitude", "30 kg", "#45", "9 to 5 office",
+     "family of four", "the 80s", "1990s", "80年代", "90后", "the nineteen-fifties", "summer of 69"],
+)  # fmt: skip
+def test_a_number_of_something_else_is_no_age(text: str) -> None:
+    assert "age" not in understand(text).request
+
+
+@pytest.mark.parametrize(("phrase", "told"), [("smile 45", ["45"]), ("-5 year old", ["-5 year old"])])
+def test_a_number_that_is_set_aside_is_told(phrase: str, told: list[str]) -> None:
+    assert understand(phrase).not_understood == told
+
+
 def test_folding_reaches_every_chinese_word() -> None:
-    assert not [word for word in chinese.CHINESE if set("".join(word)) & set(chinese.SIMPLER)]
+    assert not [word for word in chinese.CHINESE if set("".join(word)) & set(SIMPLER)]
 
 
 vocabulary = sorted(
@@ -88,7 +118,11 @@ def test_any_text_gives_a_possible_request_and_says_where_it_comes_from(text: st
         if isinstance(value, tuple):
             assert value[0] < value[1]
     phrases = [phrase for phrase, _ in description.understood]
-    phrases += [*description.not_understood, *(side for pair in description.conflicts for side in pair)]
+    phrases += [
+        *description.not_understood,
+        *description.without_control,
+        *(side for pair in description.conflicts for side in pair),
+    ]
     assert all(phrase and phrase in text for phrase in phrases)
     said = ", ".join(meaning for _, meaning in description.understood)
     assert all(name in said for name in description.request)
@@ -110,6 +144,11 @@ def test_any_text_gives_a_possible_request_and_says_where_it_comes_from(text: st
         "a hundred and ",
         "😀",
         "百",
+        "(((((",
+        "and a man with his old ",
+        "像男人一样的",
+        "smile 0.5 ",
+        "happy sad ",
     ],
 )
 def test_time_grows_with_the_length_and_no_faster(unit: str) -> None:
@@ -217,6 +256,21 @@ def test_words_that_ask_for_nothing_are_told_so(text: str, error: type[FaceVAEEr
         CliRunner().invoke(app, ["describe", text, "--dry-run"], catch_exceptions=False)
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (b"a smiling old man\n", "age 65 to 85, male"),
+        ("微笑的老人".encode(), "年龄 65 到 85 岁"),
+        (b"(" * 100_000, "at most 2,000"),
+        (b"an old \xff man", "not valid Unicode"),
+        (b"", "is empty"),
+    ],
+)
+def test_a_dash_reads_the_description_from_standard_input(typed: bytes, said: str) -> None:
+    result = CliRunner().invoke(app, ["describe", "-", "--dry-run"], input=typed)
+    assert said in f"{result.output}{result.exception or ''}"
+
+
 def describe(model: Path, out: Path, *words: str) -> tuple[str, dict[str, object], list[dict[str, object]]]:
     """What the command said, description.json, and the lines of faces.jsonl."""
     options = ["--model", str(model), "--out", str(out), "--seed", "5", "--device", "cpu"]
@@ -231,7 +285,7 @@ def test_from_words_to_faces_in_both_languages(steerable: Path, tmp_path: Path) 
         steerable, tmp_path / "a", "a sad man of sixty, with glasses", "--count", "2"
     )
     assert "Understood: age 60, male, sad expression." in said
-    assert "Not understood, or without a control: 'with glasses'." in said
+    assert "No control for 'with glasses' yet: that is left to chance." in said
     assert facts["request"] == {"age": 60.0, "gender": "male", "expression": "sad"}
     assert facts["not_understood"] == ["with glasses"]
     assert [row["controls"] for row in rows] == [facts["request"]] * 2

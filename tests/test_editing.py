@@ -12,7 +12,8 @@ from facevae import CheckpointError, DataError, FaceGenerator, fit_prior
 from facevae.attributes import Value
 from facevae.checkpoint import load_reader, save_model
 from facevae.config import ModelConfig
-from facevae.editing import LatentReader, freed
+from facevae.editing import LatentReader
+from facevae.linear_reader import freed
 from facevae.model import FaceVAE
 from facevae.prior import NormalPrior
 from facevae.refit import fit_reader

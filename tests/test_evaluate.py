@@ -108,7 +108,7 @@ def test_controls_are_asked_for_and_read_back(report: dict[str, Any]) -> None:
     assert ("age", "45.0") in asked
     assert ("gender", "male") in asked
     assert set(report["control"]["leakage"]) == {"age", "gender", "expression"}
-    distances = [report["control"][name] for name in ("frechet_unguided", "frechet_guided")]
+    distances = [report["control"][name] for name in ("frechet_free", "frechet_guided")]
     assert [entry["count"] for entry in distances] == [SAMPLES, SAMPLES]
     assert distances[0]["value"] != distances[1]["value"]
 
@@ -123,10 +123,11 @@ def test_guidance_is_measured_and_stated(trained: Path, dataset: Path, tmp_path:
     model = fit_prior(trained, dataset, tmp_path / "m", condition_on=["age"], steps=50, device="cpu")
     generator, extractor = FaceGenerator.from_pretrained(model, device="cpu"), FeatureExtractor()
     real = load_real_faces(dataset, 32, SAMPLES, 0, extractor)
-    unguided = extractor(generator.sample(SAMPLES, 0).photos)
-    own, strong = (guidance_figures(generator, real, extractor, unguided, 0, guidance=g) for g in (None, 3.0))
+    free = extractor(generator.sample(SAMPLES, 0).photos)
+    own, strong = (guidance_figures(generator, real, extractor, free, 0, guidance=g) for g in (None, 3.0))
     assert (own["guidance"], strong["guidance"]) == (1.0, 3.0)
-    assert own["frechet_unguided"] == strong["frechet_unguided"]
+    assert own["frechet_free"] == strong["frechet_free"]
+    assert own["frechet_unguided"] == strong["frechet_unguided"] == own["frechet_guided"]
     assert own["frechet_guided"]["value"] != strong["frechet_guided"]["value"]
     probes = {"age": real_probes(real, 0)["age"]}
     weak, firm = (
@@ -227,3 +228,70 @@ def test_the_shipped_model_measures_near_real_on_its_own_faces(tmp_path: Path) -
     assert report["generation"]["detected"]["value"] > 0.9
     assert {row["control"] for row in report["control"]["rows"]} == {"age", "gender", "expression", "smile"}
     assert not report["memorisation"]["feature"]["memorises"]
+
+
+class SeenEnoughError(Exception):
+    pass
+
+
+def test_labels_belong_to_their_faces_where_not_all_faces_are_looked_at(
+    trained: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facevae.data.dataset import FaceDataset, read_rows
+    from facevae.generator import FaceGenerator
+
+    given: list[Any] = []
+
+    def stop(latents: Any, rows: Any) -> Any:
+        given.extend([latents, rows])
+        raise SeenEnoughError
+
+    monkeypatch.setattr("facevae.evaluation.real.MOST_FACES", 60)
+    monkeypatch.setattr(importlib.import_module("facevae.evaluate"), "LABELLED_FACES", 20)
+    monkeypatch.setattr(importlib.import_module("facevae.evaluate"), "disentanglement_figures", stop)
+    with pytest.raises(SeenEnoughError):
+        evaluate(trained, dataset, tmp_path / "out", samples=12, device="cpu")
+    latents, rows = given
+    everybody = read_rows(dataset, "train")
+    photos = FaceDataset(dataset, "train", 32).read([everybody.index(row) for row in rows])
+    controls = [{name: row[name] for name in ("age", "gender", "expression")} for row in rows]
+    again = FaceGenerator.from_pretrained(trained, "cpu").encode(photos, controls)
+    assert np.allclose(latents.numpy(), again, atol=1e-4)
+
+
+def test_the_prior_gap_is_of_latents_as_samples_are_drawn(
+    trained: Path, dataset: Path, tmp_path: Path
+) -> None:
+    from facevae.evaluation.codes import sampled_latents
+    from facevae.generator import FaceGenerator
+    from facevae.refit import fit_prior
+
+    model = fit_prior(
+        trained, dataset, tmp_path / "m", condition_on=["age"], steps=50, guidance=2.0, device="cpu"
+    )
+    generator = FaceGenerator.from_pretrained(model, device="cpu")
+    assert np.array_equal(sampled_latents(generator, 8, 5).numpy(), generator.sample(8, 5).latents)
+
+
+def test_a_model_is_measured_on_the_test_split_where_there_is_one(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facevae.evaluation.real import held_out_split
+
+    faces = {"train": blob_faces(24, 32), "validation": blob_faces(12, 32, 1), "test": blob_faces(8, 32, 2)}
+    data = write_dataset(tmp_path / "three", faces, labelled)
+    assert held_out_split(data) == "test"
+    counts: list[int] = []
+    module = importlib.import_module("facevae.evaluate")
+    encode = module.encode_split
+
+    def counted(*given: Any, **named: Any) -> Any:
+        codes = encode(*given, **named)
+        counts.append(len(codes.mean))
+        raise SeenEnoughError
+
+    monkeypatch.setattr(module, "encode_split", counted)
+    for split in (None, "validation"):
+        with pytest.raises(SeenEnoughError):
+            evaluate(trained, data, tmp_path / "out", samples=12, device="cpu", split=split)
+    assert counts == [8, 12]

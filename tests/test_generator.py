@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from facevae import CheckpointError, ConfigError, ControlError, DataError, FaceGenerator
-from facevae.generator import slerp
+from facevae.distributions import slerp
 from facevae.models import pick_device, shipped_models
 from facevae.output import reconstruct_files, write_samples
 from facevae.provenance import DIGITAL_SOURCE_TYPE, read_provenance

@@ -18,10 +18,10 @@ SOURCE = ROOT / "src" / "facevae"
 
 LAYERS = [
     {"errors", "fields", "digests", "config", "private_config", "upscaler_config", "attributes", "lazy",
-     "figures"},
+     "figures", "regular_files"},
     {"images", "distributions", "layers", "schedules", "ema"},
     {"model", "features", "losses", "discriminator", "flow", "flow_fit", "prior", "upscaler", "editing",
-     "face_reader", "metrics"},
+     "face_reader", "linear_reader", "metrics"},
     {"data", "files", "checkpoint", "provenance", "content_credentials", "pages", "charts"},
     {"train", "step", "private", "inspection", "train_state", "engine", "adversary", "run", "runlog",
      "run_page", "model_card", "validation", "models", "generator", "output", "refit", "train_upscaler",

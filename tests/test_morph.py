@@ -71,7 +71,8 @@ def test_loop_returns_to_its_start_without_standing_still(flowing: FaceGenerator
     assert len(result.stops) == 3
     closed = np.concatenate([result.photos, result.photos[:1]])
     assert step_lengths(closed).min() > 0
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert told == sorted(told)
+    assert set(told) == {(0, 3), (1, 3), (2, 3), (3, 3)}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from facevae import CheckpointError, ConfigError, DataError, FaceGenerator
 from facevae.cli_stylize import stylize
 from facevae.features import FrozenFeatures
 from facevae.images import to_tensor
+from facevae.looks import apply_look
 from facevae.provenance import FILTERED, read_provenance
 from facevae.stylize.decoder_style import (
     MOST_NUMBERS,
@@ -223,6 +224,9 @@ def test_photos_in_a_look_one_bad_photo_stops_no_other(astronaut: np.ndarray, tm
     ):
         assert drawn.size == (512, 512)
         assert pair.size == (1026, 512)
+        by_face = apply_look(astronaut, "watercolour", face_px=rows[1]["face_px"])  # type: ignore[arg-type]
+        assert np.array_equal(np.asarray(drawn), by_face)
+    assert 100 < rows[1]["face_px"] < 120  # type: ignore[operator]
     facts = read_provenance(tmp_path / "out" / "宇航员.png")
     assert (facts["job"], facts["digital_source_type"]) == ("stylize", FILTERED["digital_source_type"])
 

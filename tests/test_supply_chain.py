@@ -3,42 +3,60 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import shutil
-import tomllib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from facevae import CheckpointError, FaceGenerator, MissingExtraError
 from facevae.digests import sha256_file
 from facevae.features import LITE0, LITE2, load_published
 from facevae.models import SHIPPED, find_model, shipped_models
 
+from .test_install import PYTHONS, project
+
 ROOT = Path(__file__).parent.parent
 TWINS = {"opencv-python", "opencv-python-headless"}
 """The same module built with and without a desktop's libraries: one of the two is installed."""
+UNPINNED = re.compile(r"pip$|triton$|cuda-|nvidia-")
+"""pip installs all others; each CUDA build of PyTorch names the versions of its own libraries."""
 
 
-def pinned() -> dict[str, str]:
+def pins() -> list[tuple[str, Version, Marker | None]]:
+    """(name, version, where it holds) of each line of constraints.txt."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
-    assert all(len(pin) == 2 and not set(pin[1]) & set("*<>=~ ") for pin in pins), (
-        "every line is name==version"
-    )
-    names = [canonicalize_name(name) for name, _ in pins]
-    assert len(set(names)) == len(names), "a package is pinned twice"
-    return {name: version.strip() for name, (_, version) in zip(names, pins, strict=True)}
+    found = [Requirement(line) for line in lines if not line.startswith("#")]
+    assert all(re.fullmatch(r"==[^*,]+", str(one.specifier)) for one in found), "every line is name==version"
+    return [
+        (canonicalize_name(one.name), Version(str(one.specifier).removeprefix("==")), one.marker)
+        for one in found
+    ]
+
+
+def pinned(python: str = f"{sys.version_info.major}.{sys.version_info.minor}") -> dict[str, str]:
+    """Name to version of the pins that hold for a version of Python."""
+    holding = [
+        (name, str(version))
+        for name, version, marker in pins()
+        if marker is None or marker.evaluate({"python_version": python})
+    ]
+    assert len(dict(holding)) == len(holding), "a package is pinned twice"
+    return dict(holding)
 
 
 def declared() -> list[str]:
     """What pyproject.toml asks for; the metadata of an installed facevae may be older."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
+    extras = project()["optional-dependencies"]
     del extras["litert"]  # lives in an environment of its own, which constraints.txt does not pin
-    return [line for lines in (project["dependencies"], *extras.values()) for line in lines]
+    return [line for lines in (project()["dependencies"], *extras.values()) for line in lines]
 
 
 def needed() -> set[str]:
@@ -59,19 +77,57 @@ def needed() -> set[str]:
                 todo += [(line, more) for line in importlib.metadata.requires(name) or []]
             except importlib.metadata.PackageNotFoundError:
                 assert name in TWINS, f"{name} is needed and not installed"
-    return found - {"pip"}  # which installs all others
+    return {name for name in found if not UNPINNED.match(name)}
 
 
 def test_every_package_that_facevae_brings_is_pinned_and_installed_as_pinned() -> None:
     pins, wrong = pinned(), []
     for name in sorted(needed()):
-        try:
-            installed = importlib.metadata.version(name)
+        try:  # a build of the version that is pinned, such as 2.13.0+cpu
+            installed = Version(importlib.metadata.version(name)).public
         except importlib.metadata.PackageNotFoundError:
             installed = "absent"
         if name not in pins or (installed != pins[name] and name not in TWINS):
             wrong.append(f"{name}: pinned {pins.get(name, 'nowhere')}, installed {installed}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_pin_is_a_build_that_lies_on_few_machines() -> None:
+    assert not [f"{name}=={version}" for name, version, _ in pins() if version.local]
+
+
+def resolve(python: str, cache: Path, *requirements: str | Path) -> subprocess.CompletedProcess[str]:
+    """What a resolver that reads no configuration of pip takes from PyPI; skips without a network."""
+    from uv import find_uv_bin
+
+    command = [
+        find_uv_bin(), "pip", "compile", "-", *requirements, "--quiet", "--no-config", "--cache-dir", cache,
+        "--no-build", "--no-python-downloads", "--no-header", "--no-annotate", "--no-color",
+        "--python-version", python, "--python-platform", "x86_64-unknown-linux-gnu",
+    ]  # fmt: skip
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_"))}
+    answer = subprocess.run(
+        command, input="opencv-python-headless\n", capture_output=True, text=True, check=False, env=env
+    )
+    if "Failed to fetch" in answer.stderr:
+        pytest.skip(f"the package index cannot be reached: {' '.join(answer.stderr.split())}")
+    return answer
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the resolver has fetched, for all Pythons together."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_pins_are_what_a_resolver_takes_from_the_public_index(python: str, cache: Path) -> None:
+    """All pins go together, exist there for each Python, and each is needed."""
+    wanted = (ROOT / "pyproject.toml", "--extra", "dev", "-c", ROOT / "constraints.txt")
+    answer = resolve(python, cache, *wanted)
+    assert answer.returncode == 0, answer.stderr
+    taken = dict(line.split("==") for line in answer.stdout.splitlines())
+    assert {name: version for name, version in taken.items() if not UNPINNED.match(name)} == pinned(python)
 
 
 def test_shipped_files_are_those_of_the_list() -> None:

@@ -23,6 +23,7 @@ from facevae.files import atomic_file, atomic_folder, remove_folder
 from facevae.layers import blocks_within
 from facevae.model import FaceVAE
 from facevae.prior import Prior, load_prior
+from facevae.regular_files import MOST_TEXT_BYTES, MOST_WEIGHT_BYTES, check_regular, read_regular
 from facevae.upscaler import Upscaler
 
 FORMAT_VERSION = 1
@@ -40,7 +41,7 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises CheckpointError when it is absent or not a JSON object."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_regular(path, MOST_TEXT_BYTES).decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"cannot read {path}: {error}") from error
     if not isinstance(values, dict):
@@ -51,6 +52,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file, on the CPU. Raises CheckpointError when it is absent or damaged."""
     try:
+        check_regular(path, MOST_WEIGHT_BYTES)
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
@@ -115,7 +117,7 @@ def load_model(folder: Path) -> tuple[FaceVAE, Prior, dict[str, Any]]:
 
     Raises CheckpointError when a file is absent or damaged, or of a newer format.
     """
-    if not (folder / "config.json").is_file():
+    if not (folder / "config.json").exists():
         raise CheckpointError(
             f"{folder} is not a trained model: no config.json in it. Expected the folder that "
             "`facevae train` writes, RUN/model, or the name of a shipped model."

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from facevae.data.detect import FaceDetector
 from facevae.data.ray_engine import on_ray
-from facevae.errors import ConfigError, MissingExtraError
+from facevae.errors import ConfigError, MissingExtraError, install_command
 from facevae.evaluation.pictures import faces_in_crop
 from facevae.generator import Controls, FaceGenerator, Latents, Progress, Samples
 from facevae.images import Photos
@@ -63,7 +63,7 @@ class Chosen:
         again, faceless = sum(count > 0 for count in self.redrawn), self.found.count(False)
         told: list[str] = []
         if check and not self.checked:
-            told.append("No face was checked: the detector needs pip install 'facevae[photos]'.")
+            told.append(f"No face was checked: the detector needs {install_command('photos')}.")
         if again:
             told.append(
                 f"{again} of them were drawn again: the detector found no face ('redrawn' in faces.jsonl)."
@@ -137,22 +137,28 @@ def choose_people(
         raise ConfigError("there must be one face or more, got no controls")
     detector = _detector() if check else None
 
+    kept: list[_Try] = []
+    redrawn: list[int] = []
+    each = len(people[0])
+
+    def report() -> None:
+        if progress:
+            progress(len(kept) * each, len(people) * each)
+
     def draw(which: Sequence[int], attempt: int) -> list[_Try]:
         tries: list[_Try] = []
         for run in _runs(which):
+            report()
             rows = [people[index] for index in run]
             first = seed + run[0] + attempt * NEXT_TRY
             tries += _draw_people(generator, rows, first, truncation, guidance, detector)
         return tries
 
-    kept: list[_Try] = []
-    redrawn: list[int] = []
     for start in range(0, len(people), PEOPLE_AT_ONCE):
         which = range(start, min(start + PEOPLE_AT_ONCE, len(people)))
         chosen, again = _choose(draw, which, best_of)
         kept, redrawn = kept + chosen, redrawn + again
-        if progress:
-            progress(len(kept) * len(people[0]), len(people) * len(people[0]))
+    report()
     return _chosen(kept, redrawn, detector is not None)
 
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from facevae import __version__
 from facevae.cli_augment import augment
 from facevae.cli_avatar import avatar
 from facevae.cli_bench import DeviceOption, EngineOption, ModelOption, bench_app
@@ -25,7 +26,7 @@ from facevae.cli_morph import interpolate
 from facevae.cli_serve import serve
 from facevae.cli_stylize import stylize
 from facevae.cli_upscaler import train_upscaler
-from facevae.console import counting, say, stages
+from facevae.console import cell, counting, say, stages
 from facevae.errors import FaceVAEError
 
 app = typer.Typer(
@@ -39,6 +40,21 @@ app = typer.Typer(
     "`facevae train PHOTOS --out RUN` trains on your own.",
 )
 app.add_typer(bench_app, name="bench")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"facevae {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version and exit.")
+    ] = False,
+) -> None:
+    del version  # _version has told it
 
 
 @app.command()
@@ -220,9 +236,10 @@ def reconstruct(
     table = Table("photo", "picture", "PSNR (dB)", "SSIM")
     for row in rows:
         if "error" in row:
-            table.add_row(row["photo"], f"[red]{row['error']}[/red]", "", "")
+            table.add_row(cell(row["photo"]), cell(row["error"], "red"))
         else:
-            table.add_row(row["photo"], str(out / row["file"]), f"{row['psnr_db']:.2f}", f"{row['ssim']:.3f}")
+            figures = (f"{row['psnr_db']:.2f}", f"{row['ssim']:.3f}")
+            table.add_row(cell(row["photo"]), cell(out / row["file"]), *figures)
     Console().print(table)
     if any("error" in row for row in rows):
         raise typer.Exit(1)
@@ -245,6 +262,10 @@ def evaluate(
         Path | None,
         typer.Option("--inception-weights", help="Adds the classic FID and KID (docs/evaluate.md)."),
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="Faces to measure on: validation or test. Default: test, if there is."),
+    ] = None,
     guidance: GuidanceOption = None,
     device: DeviceOption = "auto",
 ) -> None:
@@ -253,7 +274,17 @@ def evaluate(
 
     with stages() as progress:
         page = job(
-            model, data, out, samples, seed, against or (), inception_weights, device, guidance, progress
+            model,
+            data,
+            out,
+            samples,
+            seed,
+            against or (),
+            inception_weights,
+            device,
+            guidance,
+            progress,
+            split,
         )
     say(f"Open {page}")
 
@@ -280,12 +311,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
-    except (ConfigError, ControlError) as error:
-        say(f"facevae: {error}")
-        sys.exit(1 if isinstance(error, MissingExtraError) else 2)
     except FaceVAEError as error:
         say(f"facevae: {error}")
-        sys.exit(1)
+        for line in "\n".join(getattr(error, "__notes__", ())).splitlines():
+            say(f"  {line}")
+        wrong_usage = isinstance(error, (ConfigError, ControlError)) and not isinstance(
+            error, MissingExtraError
+        )
+        sys.exit(2 if wrong_usage else 1)
     except SystemExit as end:
         if end.code in (130, 143):  # Ctrl-C, which Typer turns into this, and SIGTERM
             say("facevae: stopped. prepare, train and augment go on where they were: run the same command.")

@@ -172,6 +172,19 @@ def bench_generate(
     record_rows(docs, "generate", rows)
 
 
+@bench_app.command("looks")
+def bench_looks(
+    repeats: Annotated[int, typer.Option("--repeats", help="Timed drawings of each; the median counts.")] = 3,
+    docs: DocsOption = None,
+) -> None:
+    """Seconds of each look on a photo of 1920 x 1280, on one thread and on all."""
+    from facevae.bench.speed import looks_bench
+
+    rows = looks_bench(repeats)
+    print_rows(rows)
+    record_rows(docs, "looks", rows)
+
+
 @bench_app.command("prepare")
 def bench_prepare(
     source: Annotated[

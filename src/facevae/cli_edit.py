@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from facevae.cli_bench import DeviceOption, ModelOption
-from facevae.console import say, stages
+from facevae.console import cell, say, stages
 
 
 def edit(
@@ -74,9 +74,10 @@ def edit(
     table = Table("photo", "picture", "read", "asked")
     for row in rows:
         if "error" in row:
-            table.add_row(row["photo"], f"[red]{row['error']}[/red]", "", "")
+            table.add_row(cell(row["photo"]), cell(row["error"], "red"))
             continue
-        table.add_row(row["photo"], str(out / row["file"]), _words(row["own"]), row["changes"])
+        shown = (row["photo"], out / row["file"], _words(row["own"]), row["changes"])
+        table.add_row(*(cell(one) for one in shown))
         for note in row.get("notes", ()):
             say(f"{row['photo']}: {note}")
     Console().print(table)

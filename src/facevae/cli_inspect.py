@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from facevae.console import say
+from facevae.console import printable, say
+
+MOST_SHOWN = 1000
+"""Characters of a value that are shown."""
+MOST_DEPTH = 32
+"""Of lists and objects within each other."""
 
 
 def inspect(
@@ -38,7 +45,7 @@ def inspect(
         except FaceVAEError as error:
             found = {"path": str(path), "kind": "unreadable", "sound": False, "error": str(error)}
         sound &= found["sound"]
-        typer.echo(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(in_words(found)))
+        typer.echo(in_json(found) if as_json else "\n".join(in_words(found)))
     if not sound:
         raise typer.Exit(1)
 
@@ -66,9 +73,26 @@ def sign(
 
 
 def in_words(found: dict[str, Any]) -> list[str]:
-    """What `facevae.inspection.inspect` found, as lines."""
+    """What `facevae.inspection.inspect` found, as lines, none of which the file itself can have written."""
     rest = {"image": _image, "model": _model, "shard": _shard}.get(found["kind"], _unreadable)(found)
-    return [f"{found['path']}: {rest[0]}", *(f"  {line}" for line in rest[1:])]
+    return [printable(line) for line in (f"{found['path']}: {rest[0]}", *(f"  {line}" for line in rest[1:]))]
+
+
+def in_json(found: dict[str, Any]) -> str:
+    """The same as JSON (RFC 8259), in ASCII: what no JSON has, such as NaN or half a character, is text."""
+    return json.dumps(_plain(found), allow_nan=False)
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    if depth > MOST_DEPTH:
+        return "…"
+    if isinstance(value, dict):
+        return {_plain(str(name)): _plain(one, depth + 1) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one, depth + 1) for one in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _image(found: dict[str, Any]) -> list[str]:
@@ -78,7 +102,9 @@ def _image(found: dict[str, Any]) -> list[str]:
         lines.append(f"IPTC: {source.rpartition('/')[2]}")
     if found["by_facevae"]:
         lines.append(f"facevae {found['facevae_version'] or '(version not told)'}")
-        lines += [f"{name}: {_value(value)}" for name, value in facts.items() if value not in ({}, None)]
+        lines += [
+            f"{_name(name)}: {_value(value)}" for name, value in facts.items() if value not in ({}, None)
+        ]
     return [*lines, *_credentials(found["credentials"])]
 
 
@@ -100,7 +126,7 @@ def _model(found: dict[str, Any]) -> list[str]:
     lines += [f"{name}: {state}" for name, state in found["files"].items()]
     lines.append(f"digest of config.json: sha256:{found['digest']}")
     lines.append(f"trained on: {data['name'] or 'unnamed'}; licence: {data['licence'] or 'not stated'}")
-    if privacy:
+    if len(privacy) == 2:
         lines.append(f"private: epsilon {privacy['dp_epsilon']:.2f} at delta {privacy['dp_delta']:g} a face")
     return lines
 
@@ -118,5 +144,13 @@ def _unreadable(found: dict[str, Any]) -> list[str]:
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {one}" for name, one in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        text = ", ".join(f"{name} {one}" for name, one in value.items())
+    else:
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = " ".join(text.split())  # many spaces would go on where a terminal begins its next line
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+
+
+def _name(name: str) -> str:
+    """The name of a fact. Facevae's own are words in small letters; others could be lines of this command."""
+    return name if re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) else f"a fact named {_value(name)!r}"

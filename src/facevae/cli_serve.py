@@ -22,7 +22,7 @@ def serve(
     threads: Annotated[
         int | None,
         typer.Option(
-            "--threads", min=1, help="CPU threads of one computation. Default: a quarter of the cores."
+            "--threads", min=1, help="CPU threads of one computation. Default: a third of the cores."
         ),
     ] = None,
     batch_size: Annotated[
@@ -38,6 +38,15 @@ def serve(
     timeout: Annotated[
         float, typer.Option("--timeout", help="Seconds that a request may take; then it is answered 503.")
     ] = 60.0,
+    upload_timeout: Annotated[
+        float, typer.Option("--upload-timeout", help="Seconds that its body may take of these; then 408.")
+    ] = 30.0,
+    connections_per_client: Annotated[
+        int,
+        typer.Option(
+            "--connections-per-client", min=1, help="Connections and requests at once of one address."
+        ),
+    ] = 64,
     upload_mib: Annotated[
         int, typer.Option("--upload-mib", min=1, help="MiB that the photos of a request may have.")
     ] = 10,
@@ -66,9 +75,14 @@ def serve(
     trust_proxy: Annotated[
         list[str] | None,
         typer.Option(
-            "--trust-proxy", help="Address of a proxy whose X-Forwarded-For is believed; repeatable."
+            "--trust-proxy",
+            help="Address or network of a proxy whose X-Forwarded-For, -Proto and -Host are believed; "
+            "repeatable.",
         ),
     ] = None,
+    root_path: Annotated[
+        str, typer.Option("--root-path", help="Path below which a proxy shows it, such as /faces.")
+    ] = "",
     studio: Annotated[
         bool, typer.Option("--studio/--no-studio", help="The studio at /, where the extra is installed.")
     ] = True,
@@ -100,5 +114,7 @@ def serve(
         queue_size=queue_size, photos_at_once=photos_at_once, timeout_s=timeout, api_keys=read_keys(api_keys),
         uploads=UploadLimits(most_bytes=upload_mib * 2**20), cors_origins=tuple(cors or ()),
         rate_per_minute=rate, allowed_hosts=tuple(allow_host or (LOOPBACK if host in LOOPBACK else ())),
+        body_s=upload_timeout, connections_per_client=connections_per_client,
+        trusted_proxies=tuple(trust_proxy or ()), root_path=root_path,
     )  # fmt: skip
-    run_service(model, config, host, port, tuple(trust_proxy or ()), log)
+    run_service(model, config, host, port, log)

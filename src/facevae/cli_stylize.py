@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from facevae.cli_bench import DeviceOption, ModelOption
-from facevae.console import say, stages
+from facevae.console import cell, say, stages
 
 
 def stylize(
@@ -131,11 +130,11 @@ def _train(
 def _show(rows: list[dict[str, Any]], out: Path) -> None:
     table = Table("photo", "picture", "size", "s")
     for row in rows:
-        source = escape(str(row.get("photo") or f"seed {row.get('seed')}"))
+        source = cell(row.get("photo") or f"seed {row.get('seed')}")
         if "error" in row:
-            table.add_row(source, f"[red]{escape(row['error'])}[/red]", "", "")
+            table.add_row(source, cell(row["error"], "red"))
         else:
-            shown = escape(str(out / row["file"]))
+            shown = cell(out / row["file"])
             table.add_row(source, shown, f"{row['width']} x {row['height']}", f"{row['seconds']:.1f}")
     Console().print(table)
     if any("error" in row for row in rows):

@@ -100,7 +100,8 @@ class TrainConfig(PrivateConfig):
     kl_warmup_images: int = 20_000
     """The KL weight grows linearly from 0 to beta over so many images, against early collapse."""
     free_bits_nats: float = 0.0
-    """Each latent dimension keeps this much KL for free, mean over the batch (Kingma et al. 2016)."""
+    """Each latent dimension keeps this much KL for free, mean over the batch, also where it is taken in
+    several passes (Kingma et al. 2016)."""
     condition_on: tuple[str, ...] = ()
     """Attributes the encoder and decoder are given (a CVAE): age, gender, expression, smile, yaw."""
     attribute_dropout: float = 0.1
@@ -109,7 +110,8 @@ class TrainConfig(PrivateConfig):
     """Mirror half of the faces at random."""
     pass_faces: int | None = None
     """Faces that a process takes through the networks at once; gradients of several passes are added up, so
-    that a step stays that of the whole batch. None: all of its share, halved when memory runs out."""
+    that a step stays that of the whole batch, but for the adversary's heads, which normalise by the
+    statistics of each pass. None: all of its share, halved when memory runs out."""
     learning_rate: float = 6e-4
     """Peak rate of AdamW, after warm-up and before the cosine to zero."""
     warmup_images: int = 10_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,12 +17,33 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
+
+UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+"""Unicode's categories of control characters, those of format (which turn the direction of writing),
+unpaired surrogates, private use, and ends of lines and paragraphs."""
+
+
+def printable(text: object) -> str:
+    """`text` as one line that shows what it holds: whatever moves the cursor or cannot be UTF-8 is escaped.
+
+    For words that come from files, their names and clients: a newline in them would be a line of our own.
+    """
+    return "".join(
+        one.encode("unicode_escape").decode("ascii") if unicodedata.category(one) in UNPRINTABLE else one
+        for one in str(text)
+    )
 
 
 def say(text: str) -> None:
-    """Print for people, on standard error, so that standard output stays clean."""
-    Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
+    """Print a line for people, on standard error, so that standard output stays clean."""
+    Console(stderr=True).print(printable(text), highlight=False, markup=False, soft_wrap=True)
+
+
+def cell(text: object, style: str = "") -> Text:
+    """What a cell of a table shows: `text` as it is, without rich's markup, which a file's name may hold."""
+    return Text(printable(text), style)
 
 
 @contextmanager
@@ -70,8 +92,8 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 
 def print_rows(rows: list[dict[str, Any]]) -> None:
     """A table on standard output with a column per row of figures, so that it fits however many there are."""
-    table = Table("", *(str(row.get("what", "")) for row in rows))
+    table = Table("", *(Column(cell(row.get("what", ""))) for row in rows))
     for name in (name for name in rows[0] if name != "what"):
         values = [row[name] for row in rows]
-        table.add_row(name, *(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values))
+        table.add_row(cell(name), *(cell(f"{v:.4g}" if isinstance(v, float) else v) for v in values))
     Console().print(table)

@@ -14,6 +14,7 @@ from facevae import __version__
 from facevae.errors import ConfigError, DataError, require
 from facevae.files import atomic_file
 from facevae.provenance import DIGITAL_SOURCE_TYPE, SOURCE, read_provenance
+from facevae.regular_files import MOST_TEXT_BYTES, open_regular, read_regular
 
 MEDIA_TYPES = {
     ".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
@@ -61,7 +62,7 @@ def sign_picture(path: Path, out: Path, certificates: Path, key: Path) -> None:
             c2pa.Context.from_dict(OFFLINE) as context,
             c2pa.Builder(json.dumps(_manifest(path.name, facts)), context) as builder,
             atomic_file(out) as temporary,
-            path.open("rb") as source,
+            open_regular(path, None) as source,
             temporary.open("w+b") as target,
         ):
             builder.sign(signer, media_type, source, target)
@@ -82,11 +83,13 @@ def read_manifest(path: Path, anchors: Path | None = None) -> Manifest | None:
     trust = {} if anchors is None else {"trust": {"trust_anchors": _pem(anchors).decode()}}
     try:
         with (
-            path.open("rb") as file,
+            open_regular(path, None) as file,
             c2pa.Context.from_dict(OFFLINE | trust) as context,
             c2pa.Reader(_media_type(path), file, context=context) as reader,
         ):
             store = json.loads(reader.json())
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except c2pa.C2paError.ManifestNotFound:
         return None
     except c2pa.C2paError as error:
@@ -160,6 +163,6 @@ def _media_type(path: Path) -> str:
 
 def _pem(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, MOST_TEXT_BYTES)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error

@@ -40,7 +40,7 @@ class Section:
 
 
 def run_demo(out: Path, model: str = "face64", device: str = "auto") -> Path:
-    """Write `out`/index.html and the files behind it; returns the page. Needs the extra 'all'."""
+    """Write `out`/index.html and the files behind it; returns the page. Needs the extra 'demo'."""
     out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     generator = FaceGenerator.from_pretrained(model, device)

@@ -6,11 +6,12 @@ import hashlib
 from pathlib import Path
 
 from facevae.errors import CheckpointError
+from facevae.regular_files import MOST_WEIGHT_BYTES, open_regular
 
 
 def sha256_file(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
+    """Hexadecimal SHA-256 of a file's bytes. Raises OSError for what is no file of weights' size or less."""
+    with open_regular(path, MOST_WEIGHT_BYTES) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

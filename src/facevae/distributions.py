@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from facevae.images import LEVELS, PIXEL_HIGH, PIXEL_LOW, to_unit
@@ -62,3 +64,17 @@ def bits_per_dim(nll_nats: Tensor, dims: int) -> Tensor:
     """
     level_width = (PIXEL_HIGH - PIXEL_LOW) / (LEVELS - 1)
     return (nll_nats / dims - math.log(level_width)) / math.log(2)
+
+
+def slerp(a: NDArray[np.float32], b: NDArray[np.float32], t: float) -> NDArray[np.float32]:
+    """The point at t, 0..1, on the great arc from a to b, lengths interpolated linearly; (D,) each.
+
+    Source: Shoemake 1985. Falls back to the straight line for (nearly) parallel vectors.
+    """
+    norm_a, norm_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    unit_a, unit_b = a / max(norm_a, 1e-8), b / max(norm_b, 1e-8)
+    angle = float(np.arccos(np.clip(unit_a @ unit_b, -1, 1)))
+    if angle < 1e-4 or np.pi - angle < 1e-4:
+        return np.asarray((1 - t) * a + t * b, dtype=np.float32)
+    direction = (np.sin((1 - t) * angle) * unit_a + np.sin(t * angle) * unit_b) / np.sin(angle)
+    return np.asarray(((1 - t) * norm_a + t * norm_b) * direction, dtype=np.float32)

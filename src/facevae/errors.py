@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+LONGEST_NAME = 100
+"""Characters of a name that are compared with those there are; a client may send a million."""
+
+
 class FaceVAEError(Exception):
     """Root of every error that facevae raises on purpose."""
 
@@ -63,17 +67,22 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        remedy = f"pip install 'facevae[{extra}]'"
+        remedy = install_command(extra)
         if "lib" in str(error) and ".so" in str(error):
             # opencv-python links system libraries that slim images lack; its headless build does not.
-            remedy = "pip uninstall -y opencv-python; pip install opencv-python-headless"
+            remedy = "pip uninstall -y opencv-python; pip install -c constraints.txt opencv-python-headless"
         raise MissingExtraError(
             f"{purpose} needs the module '{module}', which cannot be imported ({error}). "
-            f"Install it with: {remedy}"
+            f"Install it, in facevae's checkout, with: {remedy}"
         ) from error
+
+
+def install_command(extra: str) -> str:
+    """The command, in a checkout of facevae, which is on no package index, that adds an extra."""
+    return f"pip install -c constraints.txt '.[{extra}]'"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """' Did you mean X?' for the nearest known name, or an empty string when none is near."""
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(name[:LONGEST_NAME], list(known), n=1, cutoff=0.5)
     return f" Did you mean '{nearest[0]}'?" if nearest else ""

@@ -31,7 +31,13 @@ from facevae.evaluation.labels import (
     real_probes,
 )
 from facevae.evaluation.pictures import found_faces, judge_samples, truncation_row, without_nan
-from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, silent
+from facevae.evaluation.real import (
+    RealFaces,
+    StageProgress,
+    held_out_split,
+    load_real_faces,
+    silent,
+)
 from facevae.evaluation.sheets import write_sheets
 from facevae.evaluation.speed import machine, speed_figures
 from facevae.evaluation.upscaling import upscaling_figures
@@ -59,14 +65,16 @@ def evaluate(
     device: str = "auto",
     guidance: float | None = None,
     progress: StageProgress = silent,
+    split: str | None = None,
 ) -> Path:
     """Measure `model` on the faces of `data`; returns `out`/report.html, beside report.json and sheets/.
 
     model: a shipped name, a folder or a Hub id. data: a prepared dataset, or photos (prepared first).
     against: other reports (folders or report.json) shown beside this one; ConfigError when they were not
     measured alike. inception_weights: the file that adds the classic FID and KID. guidance: what controls are
-    asked with; the model's own unless given. Deterministic for a seed on one machine, but for the section
-    'speed'. Raises any FaceVAEError.
+    asked with; the model's own unless given. split: of `data`, the faces held out to measure on: 'validation'
+    or 'test'; the test split where there is one unless given. Deterministic for a seed on one machine, but
+    for the section 'speed'. Raises any FaceVAEError.
     """
     if samples < 2:
         raise ConfigError(f"samples must be 2 or more, got {samples}; 5,000 make figures that mean something")
@@ -78,7 +86,8 @@ def evaluate(
     extractor = FeatureExtractor(generator.device)
     data = prepared(Path(data))
     others = [(Path(path), read_other_report(Path(path))) for path in against]
-    real = load_real_faces(data, generator.size_px, samples, seed, extractor, progress)
+    split = split or held_out_split(data)
+    real = load_real_faces(data, generator.size_px, samples, seed, extractor, progress, split)
     report: dict[str, Any] = {
         "format_version": 1,
         "model": _model_facts(folder, generator),
@@ -119,10 +128,10 @@ def measure(
         truncation_row(t, photos[t], judged, real, extractor, seed, progress) for t in TRUNCATIONS
     ]
     report["classic"] = classic_figures(photos[1.0], real, inception_weights, seed)
-    codes = encode_split(generator, data, "validation", progress=progress)
+    codes = encode_split(generator, data, real.split, real.validation_indices, progress)
     report["reconstruction"] = {
         **reconstruction_figures(real, codes.reconstructions, extractor, seed),
-        **likelihood_figures(generator, data, seed, progress),
+        **likelihood_figures(generator, data, real.split, seed, progress),
     }
     report["latent"] = latent_figures(codes, generator, seed)
     progress("probes of labelled faces", 0, 1)
@@ -136,12 +145,12 @@ def measure(
         generator, real, extractor, judged.features, seed, progress, guidance
     )
     report["balance"] = balance_figures(judged.places, probes, real)
-    known = encode_split(generator, data, "train", LABELLED_FACES, progress)
+    known = encode_split(generator, data, "train", real.train_indices[:LABELLED_FACES], progress)
     report["disentanglement"] = disentanglement_figures(known.mean, real.train_rows[:LABELLED_FACES])
     psnr = psnr_db(to_tensor(real.validation), to_tensor(codes.reconstructions)).numpy()
     report["fairness"] = _fairness(real, codes.reconstructions, psnr, report["control"], progress)
     if generator.upscaler is not None:
-        report["upscaler"] = upscaling_figures(generator, data, photos[1.0], extractor, progress)
+        report["upscaler"] = upscaling_figures(generator, data, photos[1.0], extractor, progress, real.split)
     report["speed"] = speed_figures(generator, str(folder), real.validation)
     write_sheets(out / "sheets", generator.name, real, judged, codes, -psnr, photos, controlled)
     return report

@@ -13,6 +13,7 @@ from facevae.errors import DataError
 from facevae.evaluate_sections import Picture, page_sections
 from facevae.evaluate_tiles import six_tiles
 from facevae.pages import image_uri, write_page
+from facevae.regular_files import MOST_TEXT_BYTES, read_regular
 
 FORMAT_VERSION = 1
 REQUIRED = ("model", "data", "settings")
@@ -59,7 +60,7 @@ def write_report_page(out: Path) -> Path:
 def read_report(path: Path) -> dict[str, Any]:
     """report.json of format 1, checked for its required sections. Raises DataError."""
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = json.loads(read_regular(path, MOST_TEXT_BYTES).decode("utf-8"))
     except FileNotFoundError:
         raise DataError(f"there is no {path}. `facevae evaluate` writes it.") from None
     except (OSError, ValueError, RecursionError) as error:

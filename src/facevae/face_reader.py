@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from facevae.attributes import CONTROLS, YAW, Value
-from facevae.editing import LinearReader, Reading, fit_readings
 from facevae.features import FrozenFeatures
+from facevae.linear_reader import LinearReader, Reading, fit_readings
 
 INPUT_PX = 128
 """Faces are brought to this side first: what the network sees of them is coarse enough for any model's."""
@@ -41,7 +41,7 @@ class FaceReader(LinearReader):
         """The reader of what the rows label, None where they label nothing well enough.
 
         columns: (N, 3584), of the model's own reconstructions, for these it is to read; latents: (N, D),
-        their posterior means. Fitted as `editing.fit_readings` says. Deterministic.
+        their posterior means. Fitted as `fit_readings` says. Deterministic.
         """
         fitted = fit_readings(columns, rows, READ, PENALTY)
         if fitted is None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from facevae.attributes import Schema, Value
 from facevae.checkpoint import load_model, load_reader, load_upscaler
+from facevae.distributions import slerp
 from facevae.editing import LatentReader
 from facevae.errors import CheckpointError, ConfigError, ControlError, DataError
 from facevae.images import Photos, to_photos, to_tensor
@@ -67,6 +68,8 @@ class FaceGenerator:
     Photos are uint8 RGB arrays; latents are float32 arrays of width `latent_dim`.
     """
 
+    folder: Path | None = None  # that it was loaded from, which holds its card and reports
+
     def __init__(
         self,
         model: FaceVAE,
@@ -93,7 +96,9 @@ class FaceGenerator:
         folder = find_model(name_or_dir)
         model, prior, _ = load_model(folder)
         name = folder.resolve().parent.name if folder.name == "model" else folder.resolve().name
-        return cls(model, prior, name, device, load_upscaler(folder), load_reader(folder))
+        generator = cls(model, prior, name, device, load_upscaler(folder), load_reader(folder))
+        generator.folder = folder
+        return generator
 
     @property
     def size_px(self) -> int:
@@ -202,19 +207,29 @@ class FaceGenerator:
             raise CheckpointError(f"the model '{self.name}' has no upscaler. Train one with: {remedy}")
         return self.upscaler
 
-    def reconstruct(self, photo: Photos, faces: str = "largest") -> list[Reconstruction]:
+    def reconstruct(
+        self, photo: Photos, faces: str = "largest", progress: Progress | None = None
+    ) -> list[Reconstruction]:
         """Find and align the faces of a photo, encode and decode them; the largest first.
 
-        photo: (H, W, 3) uint8, any size. faces: 'largest' or 'all'. Raises DataError when no face is found.
+        photo: (H, W, 3) uint8, any size. faces: 'largest' or 'all'. progress: called with (faces done, faces
+        in all). Raises DataError when no face is found.
         """
+        found, aligned = self.find_faces(photo, faces, progress)
+        latents = self.encode(aligned)
+        return reconstructions(found, aligned, self.decode(latents, progress=progress), latents)
+
+    def find_faces(
+        self, photo: Photos, faces: str = "largest", progress: Progress | None = None
+    ) -> tuple[list[Face], Photos]:
+        """Where the faces are and each aligned, (N, H, W, 3) uint8; arguments and errors of `reconstruct`."""
         from facevae.data.align import align
 
-        found = self._detector.detect(photo, every=faces == "all")
+        found = self.detector.detect(photo, faces == "all", progress)
         if not found:
             raise DataError(f"no face found in a photo of {photo.shape[1]} x {photo.shape[0]} px")
         chosen = found if faces == "all" else found[:1]
-        aligned = np.stack([align(photo, face.landmarks_px, self.size_px) for face in chosen])
-        return self._through(aligned, chosen)
+        return chosen, np.stack([align(photo, face.landmarks_px, self.size_px) for face in chosen])
 
     def edit(self, photo: Photos, changes: Controls, **options: Any) -> list[Edit]:
         """The faces of a photo with other attributes; options as of `facevae.edit.edit_photo`."""
@@ -236,9 +251,12 @@ class FaceGenerator:
 
     def stylize(self, photo: Photos, style: str, strength: float = 1.0) -> Photos:
         """A photo in a look or after an artwork's file; see `facevae.stylize.style.Stylist`."""
+        from facevae.stylize.sizes import largest_face_px
         from facevae.stylize.style import Stylist, find_style
 
-        return Stylist(find_style(style), strength, device=self.device.type).draw(photo)
+        stylist = Stylist(find_style(style), strength, device=self.device.type)
+        face_px = largest_face_px(photo, self.detector) if stylist.kind == "look" else None
+        return stylist.draw(photo, face_px=face_px)
 
     def interpolate(self, latents: Latents, frames: int, loop: bool = False) -> Latents:
         """(frames, D) latents on the path through (K, D) latents, K >= 2, spherical between neighbours."""
@@ -265,20 +283,10 @@ class FaceGenerator:
         return guidance
 
     @cached_property
-    def _detector(self) -> FaceDetector:
+    def detector(self) -> FaceDetector:
         from facevae.data.detect import FaceDetector
 
         return FaceDetector()
-
-    def _through(self, aligned: Photos, found: Sequence[Face]) -> list[Reconstruction]:
-        latents = self.encode(aligned)
-        decoded = self.decode(latents)
-        x, y = to_tensor(aligned), to_tensor(decoded)
-        psnrs, ssims = psnr_db(x, y).tolist(), ssim(x, y).tolist()
-        return [
-            Reconstruction(*parts)
-            for parts in zip(found, aligned, decoded, latents, psnrs, ssims, strict=True)
-        ]
 
     def _rows(self, controls: Controls | Sequence[Controls] | None, count: int) -> list[Controls]:
         """The controls of each face, checked."""
@@ -303,6 +311,15 @@ class FaceGenerator:
             )
 
 
+def reconstructions(
+    found: Sequence[Face], aligned: Photos, decoded: Photos, latents: Latents
+) -> list[Reconstruction]:
+    """Faces, (N, H, W, 3) uint8, before and after the model with their latents (N, D): how near they are."""
+    x, y = to_tensor(aligned), to_tensor(decoded)
+    near = psnr_db(x, y).tolist(), ssim(x, y).tolist()
+    return [Reconstruction(*parts) for parts in zip(found, aligned, decoded, latents, *near, strict=True)]
+
+
 def _encoded(schema: Schema, rows: Sequence[Controls]) -> Tensor | None:
     """(N, A) float32, None for an empty schema."""
     return torch.tensor([schema.encode(row) for row in rows]) if schema.width else None
@@ -310,17 +327,3 @@ def _encoded(schema: Schema, rows: Sequence[Controls]) -> Tensor | None:
 
 def _slice(attributes: Tensor | None, start: int) -> Tensor | None:
     return None if attributes is None else attributes[start : start + DECODE_BATCH]
-
-
-def slerp(a: Latents, b: Latents, t: float) -> Latents:
-    """The point at t, 0..1, on the great arc from a to b, lengths interpolated linearly; (D,) each.
-
-    Source: Shoemake 1985. Falls back to the straight line for (nearly) parallel vectors.
-    """
-    norm_a, norm_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
-    unit_a, unit_b = a / max(norm_a, 1e-8), b / max(norm_b, 1e-8)
-    angle = float(np.arccos(np.clip(unit_a @ unit_b, -1, 1)))
-    if angle < 1e-4 or np.pi - angle < 1e-4:
-        return np.asarray((1 - t) * a + t * b, dtype=np.float32)
-    direction = (np.sin((1 - t) * angle) * unit_a + np.sin(t * angle) * unit_b) / np.sin(angle)
-    return np.asarray(((1 - t) * norm_a + t * norm_b) * direction, dtype=np.float32)

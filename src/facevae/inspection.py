@@ -10,10 +10,12 @@ from typing import Any
 
 from facevae.checkpoint import read_json
 from facevae.content_credentials import MEDIA_TYPES, TAMPERED, read_manifest
+from facevae.data.photos import MAX_BYTES
 from facevae.digests import sha256_file
 from facevae.errors import CheckpointError, DataError, MissingExtraError
 from facevae.models import find_local, name_of
 from facevae.provenance import BESIDE_PHOTO, DIGITAL_SOURCE_TYPE, EDITED, FILTERED, SOURCE, read_provenance
+from facevae.regular_files import open_regular
 
 MEANING = {
     DIGITAL_SOURCE_TYPE: "made by a generative model",
@@ -53,6 +55,13 @@ def inspect_model(folder: str | Path) -> dict[str, Any]:
             f"{folder} is no model: expected a folder with config.json and model.safetensors."
         )
     config = read_json(found / "config.json")
+    try:
+        return _told_by(found, config)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{found / 'config.json'} was not written by facevae: {error}") from error
+
+
+def _told_by(found: Path, config: dict[str, Any]) -> dict[str, Any]:
     sums: dict[str, str] = config.get("sha256", {})
     files = {f"{name}.safetensors": _state(found / f"{name}.safetensors", one) for name, one in sums.items()}
     measured, dataset = config.get("measured", {}), config.get("dataset", {})
@@ -62,14 +71,17 @@ def inspect_model(folder: str | Path) -> dict[str, Any]:
         "digest": sha256_file(found / "config.json"),
         "size_px": config.get("model", {}).get("size_px"), "prior": config.get("prior"),
         "data": {name: dataset.get(name) for name in ("name", "licence", "counts")},
-        "privacy": {name: measured[name] for name in ("dp_epsilon", "dp_delta") if name in measured},
+        "privacy": {name: float(measured[name]) for name in ("dp_epsilon", "dp_delta") if name in measured},
     }  # fmt: skip
 
 
 def _state(path: Path, expected: str) -> str:
-    if not path.is_file():
+    if not path.exists():
         return "absent"
-    return "whole" if sha256_file(path) == expected else "not what config.json names"
+    try:
+        return "whole" if sha256_file(path) == expected else "not what config.json names"
+    except OSError as error:
+        return f"unreadable: {error.strerror or error}"
 
 
 def _inspect_image(path: Path, anchors: Path | None) -> dict[str, Any]:
@@ -100,12 +112,12 @@ def _inspect_shard(path: Path) -> dict[str, Any]:
     sources: Counter[str] = Counter()
     models: Counter[str] = Counter()
     try:
-        with tarfile.open(path) as tar:
+        with open_regular(path, None) as packed, tarfile.open(fileobj=packed, mode="r:") as tar:
             for member in tar:
                 file = tar.extractfile(member) if Path(member.name).suffix.lower() in PICTURES else None
                 if file is None:
                     continue
-                facts = read_provenance(io.BytesIO(file.read()))
+                facts = read_provenance(io.BytesIO(file.read(MAX_BYTES)))
                 sources[facts.get(SOURCE, "nothing")] += 1
                 if "model" in facts:
                     models[str(facts["model"])] += 1

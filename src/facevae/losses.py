@@ -1,4 +1,4 @@
-"""Terms of the training loss. Each is minimised and is reported in nats per image."""
+"""Terms of the training loss. Each is minimised; LossTerms says the unit of each."""
 
 from __future__ import annotations
 
@@ -35,29 +35,41 @@ def reconstruction_nll(x: Tensor, reconstruction: Tensor, config: TrainConfig) -
     return bernoulli_nll(x, reconstruction)
 
 
-def free_bits(kl_per_dim: Tensor, floor_nats: float) -> Tensor:
+def free_bits(kl_per_dim: Tensor, floor_nats: float, batch_mean: Tensor | None = None) -> Tensor:
     """Sum over D of max(floor, mean KL of the dimension); (B, D) to a scalar, nats.
 
-    With a floor, the mean is over the batch of all processes. Source: Kingma et al. 2016 (inverse
-    autoregressive flow), equation 15, one group per dimension.
+    With a floor, the mean is over the batch of all processes. batch_mean: (D,) that of the whole batch, where
+    these B are a part of it: it decides which dimensions are above the floor, so that the parts' values,
+    weighted by their shares, add up to the batch's. Source: Kingma et al. 2016 (inverse autoregressive
+    flow), equation 15, one group per dimension.
     """
     mean = kl_per_dim.mean(dim=0)  # (D,)
-    return (mean_over_processes(mean) if floor_nats else mean).clamp(min=floor_nats).sum()
+    if not floor_nats:
+        return mean.sum()
+    mean = mean_over_processes(mean)
+    above = (mean if batch_mean is None else batch_mean) > floor_nats  # (D,)
+    return torch.where(above, mean, floor_nats).sum()
 
 
 def vae_loss(
-    x: Tensor, output: VAEOutput, config: TrainConfig, kl_weight: float, features: FrozenFeatures | None
+    x: Tensor,
+    output: VAEOutput,
+    config: TrainConfig,
+    kl_weight: float,
+    features: FrozenFeatures | None,
+    batch_kl: Tensor | None = None,
 ) -> LossTerms:
     """-ELBO with a perceptual term, divided by the number of pixel values so that rates suit every size.
 
     x: (B, 3, H, W) in -1..1; kl_weight: beta times its warm-up factor; features: None without
-    perceptual term. Source: Kingma and Welling 2014, equation 7; the perceptual term is added to the
+    perceptual term; batch_kl: (D,) mean KL of the batch that these faces are a part of, for its free bits
+    (see `free_bits`). Source: Kingma and Welling 2014, equation 7; the perceptual term is added to the
     likelihood's (Larsen et al. 2016 do so with a learned net).
     """
     perceptual_loss = torch.zeros((), device=x.device)
     if features is not None:
         perceptual_loss = perceptual_distance(features, x, output.reconstruction).mean()
-    return _terms(x, output, config, kl_weight, perceptual_loss)
+    return _terms(x, output, config, kl_weight, perceptual_loss, batch_kl)
 
 
 class Seen(NamedTuple):
@@ -91,6 +103,7 @@ def adversarial_vae_loss(
     kl_weight: float,
     heads: DiscriminatorHeads,
     told: Tensor | None = None,
+    batch_kl: Tensor | None = None,
 ) -> LossTerms:
     """`vae_loss` plus the adversary's term on reconstructions and samples, alike in weight per face.
 
@@ -98,14 +111,19 @@ def adversarial_vae_loss(
     """
     count = len(x)
     perceptual_loss = tap_distance(seen.real, [tap[:count] for tap in seen.made]).mean()
-    terms = _terms(x, output, config, kl_weight, perceptual_loss)
+    terms = _terms(x, output, config, kl_weight, perceptual_loss, batch_kl)
     verdict = adversarial_loss(heads(seen.made, told))
     total_loss = terms.total_loss + config.adversary_weight * verdict
     return terms._replace(total_loss=total_loss, adversarial_loss=verdict)
 
 
 def _terms(
-    x: Tensor, output: VAEOutput, config: TrainConfig, kl_weight: float, perceptual_loss: Tensor
+    x: Tensor,
+    output: VAEOutput,
+    config: TrainConfig,
+    kl_weight: float,
+    perceptual_loss: Tensor,
+    batch_kl: Tensor | None,
 ) -> LossTerms:
     dims = x[0].numel()
     reconstruction_loss = reconstruction_nll(x, output.reconstruction, config).mean()
@@ -113,7 +131,7 @@ def _terms(
     total_loss = (
         reconstruction_loss / dims
         + config.perceptual_weight * perceptual_loss
-        + kl_weight * free_bits(kl_per_dim, config.free_bits_nats) / dims
+        + kl_weight * free_bits(kl_per_dim, config.free_bits_nats, batch_kl) / dims
     )
     none = torch.zeros((), device=x.device)
     return LossTerms(

@@ -65,7 +65,7 @@ def find_local(name_or_dir: str | Path) -> Path | None:
     """The directory of a shipped model, a model or a run; None when this machine has no such model."""
     given = Path(name_or_dir)
     for folder in (SHIPPED / given.name if given.name == str(given) else given, given, given / "model"):
-        if (folder / "config.json").is_file() and (folder / "model.safetensors").is_file():
+        if (folder / "config.json").exists() and (folder / "model.safetensors").exists():
             return folder
     return None
 

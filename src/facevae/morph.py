@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facevae.choosing import choose_faces
+from facevae.distributions import slerp
 from facevae.errors import ConfigError, DataError, require
 from facevae.files import atomic_file
 from facevae.flow import FlowPrior
-from facevae.generator import FaceGenerator, Latents, Progress, slerp
+from facevae.generator import FaceGenerator, Latents, Progress
 from facevae.images import Photos, tile
 from facevae.provenance import EDITED, WEBP_QUALITY, comment, exif_and_xmp, write_png
+from facevae.regular_files import open_regular
 
 FILMS = (".mp4", ".gif", ".webp", ".png")
 SURVEY_FRAMES, SURVEY_ROUNDS = 24, 4
@@ -49,8 +51,9 @@ def morph(
 
     Every stop is a frame; between two of them the steps are equally long, in root mean square distance of
     pixels, and each leg has as many as its length asks for. loop: the path returns to the first stop, and
-    ends one step before it, so that a film that starts again does not stand still. Raises ConfigError for
-    fewer than two stops or fewer frames than these need, DataError for latents of another width.
+    ends one step before it, so that a film that starts again does not stand still. progress: called with
+    (legs measured, legs in all), several times for each. Raises ConfigError for fewer than two stops or fewer
+    frames than these need, DataError for latents of another width.
     """
     legs = len(stops) - (not loop)
     steps = frames - (not loop)
@@ -60,16 +63,22 @@ def morph(
             f"got {len(stops)} and {frames}"
         )
     path = LatentPath(generator, np.concatenate([stops, stops[:1]]) if loop else stops)
-    surveys = []
-    for leg in range(legs):
-        surveys.append(_survey(lambda places: generator.decode(path(places)), leg, -(-steps // legs)))
+    surveys: list[tuple[Places, float]] = []
+
+    def report(*_: object) -> None:
         if progress:
-            progress(leg + 1, legs)
+            progress(len(surveys), legs)
+
+    for leg in range(legs):
+        surveys.append(
+            _survey(lambda places: generator.decode(path(places), None, report), leg, -(-steps // legs))
+        )
+        report()
     shares = _shares([length for _, length in surveys], steps)
     places = [_spread(even, share)[:-1] for (even, _), share in zip(surveys, shares, strict=True)]
     latents = path(np.concatenate(places if loop else [*places, np.array([float(legs)])]))
     shown = np.cumsum([0, *shares]).tolist()
-    return Morph(generator.decode(latents), latents, shown[:-1] if loop else shown)
+    return Morph(generator.decode(latents, None, report), latents, shown[:-1] if loop else shown)
 
 
 class LatentPath:
@@ -207,6 +216,10 @@ def _shares(lengths: Sequence[float], steps: int) -> list[int]:
     return shares
 
 
+MOST_LATENT_BYTES = 2**30
+"""Size of a file of latents: a million faces of 256 numbers."""
+
+
 def stops_source(stops: Sequence[str]) -> dict[str, str]:
     """What a film says of its source, where one of its stops (as of `read_stops`) is a photo."""
     photos = [stop for stop in stops if Path(stop).suffix != ".npy" and Path(stop).is_file()]
@@ -215,7 +228,7 @@ def stops_source(stops: Sequence[str]) -> dict[str, str]:
 
 def _read_latents(path: Path, latent_dim: int) -> Latents:
     try:
-        with path.open("rb") as file:
+        with open_regular(path, MOST_LATENT_BYTES) as file:
             latents = np.lib.format.read_array(file, allow_pickle=False, max_header_size=1000)
     except Exception as error:  # damaged headers raise what they happen to say, MemoryError included
         raise DataError(f"cannot read the latent {path}: {error}") from error

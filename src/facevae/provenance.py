@@ -22,6 +22,7 @@ from facevae.data.photos import MAX_PIXELS
 from facevae.errors import DataError
 from facevae.files import atomic_file
 from facevae.images import Photos
+from facevae.regular_files import open_regular
 
 SOURCE = "digital_source_type"
 """The fact that says how a picture was made, by a term of IPTC; DIGITAL_SOURCE_TYPE where it is not given."""
@@ -120,9 +121,15 @@ def read_provenance(path: Path | BinaryIO) -> dict[str, Any]:
     """
     try:
         if isinstance(path, Path):
-            with path.open("rb") as file:
-                return _read(file)
-        return _read(path)
+            with open_regular(path, None) as file:
+                told = _read(file)
+        else:
+            told = _read(path)
+        return {
+            name: value
+            for name, value in told.items()
+            if name not in (SOURCE, VERSION) or isinstance(value, str)
+        }
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except DataError as error:

@@ -11,17 +11,17 @@ import torch
 
 from facevae.checkpoint import load_model, load_reader, load_upscaler, read_tensors, save_model
 from facevae.config import TrainConfig
-from facevae.editing import LEAST_LABELLED
 from facevae.errors import CheckpointError, ConfigError, DataError
 from facevae.flow import FlowPrior
 from facevae.flow_fit import FitProgress
 from facevae.layers import place
+from facevae.linear_reader import LEAST_LABELLED
 from facevae.model_card import model_card
 from facevae.models import find_model, pick_device
 from facevae.readers import fit_reader as read_as_configured
 from facevae.run import fit_prior as fit_as_configured
 from facevae.run import load_splits, prepared
-from facevae.validation import posteriors, validate
+from facevae.validation import likelihood_figures, posteriors, validate
 
 
 def fit_prior(
@@ -63,9 +63,9 @@ def fit_prior(
     reader = read_as_configured(autoencoder, train, config, encoded) or load_reader(folder)
     if isinstance(prior, FlowPrior):
         prior.default_guidance = guidance
-    result = validate(autoencoder, validation, config)
-    likelihood = float(prior.log_prob(result.mean).mean())
-    measured = {**stored.get("measured", {}), **result.figures(), "prior_log_likelihood_nats": likelihood}
+    result = validate(autoencoder, validation)
+    likelihoods = likelihood_figures(autoencoder, prior, validation, result)
+    measured = {**stored.get("measured", {}), **result.figures(), **likelihoods}
     dataset = stored.get("dataset") or train.info
     card = model_card(out.resolve().name, autoencoder, prior, config, dataset, measured)
     extra = {key: stored[key] for key in stored.keys() - WRITTEN_BY_SAVE} | {

@@ -40,7 +40,7 @@ from facevae.readers import fit_reader
 from facevae.run_page import write_run_page
 from facevae.smoothing import MATCHED_FACES, match_sharpness
 from facevae.train_state import TrainState
-from facevae.validation import posteriors, validate
+from facevae.validation import likelihood_figures, posteriors, validate
 
 FREE_FIELDS = (
     "cache_gb", "checkpoint_images", "checkpoint_minutes", "keep_checkpoints", "log_images", "prior",
@@ -72,7 +72,9 @@ def prepared(path: Path) -> Path:
 
     out = cache_folder() / f"{path.resolve().name}-{_fingerprint(path)}"
     if not is_prepared(out):
-        Console(stderr=True).print(f"{path} is not prepared yet: preparing it into {out}", highlight=False)
+        Console(stderr=True).print(
+            f"{path} is not prepared yet: preparing it into {out}", highlight=False, markup=False
+        )
     return prepare(path, out).path
 
 
@@ -184,12 +186,12 @@ def finish(
         some = np.random.default_rng(config.seed).permutation(len(data))[:MATCHED_FACES]
         match_sharpness(FaceGenerator(model, prior, run.name, "cpu"), data.read(some.tolist()), config.seed)
     reader = fit_reader(model, data, config, encoded)
-    result = validate(model, validation, config)
+    result = validate(model, validation)
     for text in [*data.news(), *validation.news()]:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
     measured = {
         **result.figures(),
-        "prior_log_likelihood_nats": float(prior.log_prob(result.mean).mean()),
+        **likelihood_figures(model, prior, validation, result),
         "seen_images": state.seen_images,
         "trained_seconds": round(state.trained_seconds),
         "train_faces": len(data),
@@ -200,7 +202,7 @@ def finish(
     try:
         write_run_page(run, measured)
     except MissingExtraError as error:
-        console.print(f"run.html is left out: {error}", highlight=False)
+        console.print(f"run.html is left out: {error}", highlight=False, markup=False)
     # Last: a run that has it is finished, and left as it is.
     save_model(run / "model", model, prior, card, extra, reader=reader)
 

@@ -16,10 +16,12 @@ from torch import Tensor
 from facevae.adversary import Drawn, Look
 from facevae.config import TrainConfig
 from facevae.data.dataset import FaceBatch
+from facevae.distributions import kl_to_standard_normal
 from facevae.engine import free_memory, out_of_memory, share_of
 from facevae.errors import TrainingError
 from facevae.features import FrozenFeatures
 from facevae.images import to_tensor
+from facevae.layers import mean_over_processes
 from facevae.losses import LossTerms, Seen, adversarial_vae_loss, see, vae_loss
 from facevae.private import private_step
 from facevae.schedules import ema_decay, linear_warmup, trapezium, warmup_cosine
@@ -155,17 +157,34 @@ def _added_up(
     parts: list[LossTerms] = []
     means: list[Tensor] = []
     looks: list[Look] = []
+    whole_kl = mean_kl(state, faces, size, accelerator) if config.free_bits_nats else None
     done = 0.0
     for part, share in faces.passes(size):
         done += share
         with until_last(accelerator, wrapped, last=done > 1 - share / 2):
-            terms, mean, look = _one_pass(state, wrapped, part, config, features, accelerator)
+            terms, mean, look = _one_pass(state, wrapped, part, config, features, accelerator, whole_kl)
             accelerator.backward(terms.total_loss * share)
         parts.append(LossTerms(*(term.detach() * share for term in terms)))
         means.append(mean)
         looks += [] if look is None else [look]
     summed = LossTerms(*(sum(values[1:], values[0]) for values in zip(*parts, strict=True)))
     return summed, torch.cat(means), looks
+
+
+@torch.no_grad()
+def mean_kl(state: TrainState, faces: Faces, size: int, accelerator: Accelerator) -> Tensor | None:
+    """(D,) mean KL of each dimension over the whole batch, nats; None where it is taken in one pass.
+
+    Free bits are a bound on the batch's mean, which no part of it knows: the encoder is run once more.
+    """
+    if size >= len(faces.x):
+        return None
+    total = faces.x.new_zeros(state.model.config.latent_dim)
+    for part, share in faces.passes(size):
+        with accelerator.autocast():
+            mean, logvar = state.model.encoder(part.x, part.attributes)
+        total += share * kl_to_standard_normal(mean.float(), logvar.float()).mean(dim=0)
+    return mean_over_processes(total)
 
 
 def until_last(
@@ -183,6 +202,7 @@ def _one_pass(
     config: TrainConfig,
     features: FrozenFeatures | None,
     accelerator: Accelerator,
+    whole_kl: Tensor | None,
 ) -> tuple[LossTerms, Tensor, Look | None]:
     """The terms of these faces, their posterior means, and what the adversary sees of them."""
     x, noise, attributes, drawn = faces
@@ -190,13 +210,14 @@ def _one_pass(
     if state.adversary is None or drawn is None:
         output = wrapped(x, noise, attributes)
         with accelerator.autocast():
-            return vae_loss(x, output, config, weight, features), output.mean.detach(), None
+            terms = vae_loss(x, output, config, weight, features, whole_kl)
+            return terms, output.mean.detach(), None
     assert features is not None, "an adversary comes with the frozen network"
     output = wrapped(x, noise, attributes, drawn.latents)
     heads = state.adversary.heads
     with accelerator.autocast():
         seen = see(x, output, features, drawn.jitter)
-        terms = adversarial_vae_loss(x, output, seen, config, weight, heads, drawn.told)
+        terms = adversarial_vae_loss(x, output, seen, config, weight, heads, drawn.told, whole_kl)
     look = Look(Seen(seen.real, [tap.detach() for tap in seen.made]), drawn.told)
     return terms, output.mean.detach(), look
 

@@ -75,7 +75,7 @@ def train(
         return run / "model"
     if processes.is_main_process:
         console, count = Console(stderr=True), processes.num_processes
-        console.print(f"reading {path}", highlight=False)
+        console.print(f"reading {path}", highlight=False, markup=False)
         if count > 1:
             console.print(f"{count} processes share each batch", highlight=False)
     splits = load_splits(path, model_config, config)

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor
 
 from facevae.config import TrainConfig
 from facevae.data.dataset import FaceDataset
-from facevae.distributions import bits_per_dim, kl_to_standard_normal, reparameterise
+from facevae.distributions import kl_to_standard_normal, reparameterise
 from facevae.images import Photos, tile, to_photos, to_tensor
-from facevae.losses import reconstruction_nll
+from facevae.metrics.elbo import estimate_elbo
 from facevae.metrics.latent import active_units
 from facevae.metrics.reconstruction import psnr_db, ssim
 from facevae.model import FaceVAE
-from facevae.prior import GaussianMixturePrior
+from facevae.prior import GaussianMixturePrior, Prior
 from facevae.train_state import TrainState, averaged_model
 
 EVAL_BATCH = 64
@@ -36,9 +38,6 @@ class Validation:
     psnr_db: float
     ssim: float
     kl_nats: float
-    negative_elbo_nats: float
-    """Pixel likelihood of the training configuration (at the posterior mean) plus KL, per image."""
-    bits_per_dim: float
     active_units: int
     mean: Tensor  # (N, D)
     logvar: Tensor  # (N, D)
@@ -46,7 +45,7 @@ class Validation:
     reconstructions: Tensor  # (up to 64, 3, H, W), -1..1
 
     def figures(self) -> dict[str, float]:
-        names = ("faces", "psnr_db", "ssim", "kl_nats", "negative_elbo_nats", "bits_per_dim", "active_units")
+        names = ("faces", "psnr_db", "ssim", "kl_nats", "active_units")
         return {name: getattr(self, name) for name in names}
 
 
@@ -54,14 +53,14 @@ class Validation:
 def validate(
     model: FaceVAE,
     data: FaceDataset,
-    config: TrainConfig,
     most: int | None = None,
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Validation:
     """Encode and decode the first `most` faces of `data` (None: all), inside `autocast()`. No randomness."""
     columns: dict[str, list[Tensor]] = {}
     originals = reconstructions = torch.empty(0)
-    for x, attributes in eval_batches(model, data, most):
+    some = None if most is None else np.arange(min(len(data), most))
+    for x, attributes in eval_batches(model, data, some):
         with autocast():
             mean, logvar = model.encoder(x, attributes)
             reconstruction = model.decoder(mean, attributes)
@@ -70,7 +69,6 @@ def validate(
             "logvar": logvar,
             "psnr": psnr_db(x, reconstruction),
             "ssim": ssim(x, reconstruction),
-            "nll": reconstruction_nll(x, reconstruction, config),
         }
         for name, value in row.items():
             columns.setdefault(name, []).append(value.float().cpu())
@@ -78,20 +76,34 @@ def validate(
             originals, reconstructions = x.cpu(), reconstruction.float().cpu()
     whole = {name: torch.cat(parts) for name, parts in columns.items()}
     kl = kl_to_standard_normal(whole["mean"], whole["logvar"]).sum(dim=1)  # (N,)
-    negative_elbo = whole["nll"] + kl  # (N,)
     return Validation(
         faces=len(kl),
         psnr_db=float(whole["psnr"].mean()),
         ssim=float(whole["ssim"].mean()),
         kl_nats=float(kl.mean()),
-        negative_elbo_nats=float(negative_elbo.mean()),
-        bits_per_dim=float(bits_per_dim(negative_elbo, originals[0].numel()).mean()),
         active_units=active_units(whole["mean"]),
         mean=whole["mean"],
         logvar=whole["logvar"],
         originals=originals,
         reconstructions=reconstructions,
     )
+
+
+def likelihood_figures(
+    model: FaceVAE, prior: Prior, data: FaceDataset, result: Validation, seed: int = 0
+) -> dict[str, float]:
+    """What a model's card says of likelihood: the ELBO as `evaluate` measures it, and the prior's log-density
+    of one draw of each posterior, each a mean in nats with its standard error. Deterministic for a seed."""
+    elbo = estimate_elbo(model, partial(eval_batches, model, data), seed)
+    noise = torch.randn(result.mean.shape, generator=torch.Generator().manual_seed(seed))
+    log_prob = prior.log_prob(reparameterise(result.mean, result.logvar, noise)).double()  # (N,)
+    return {
+        "negative_elbo_nats": elbo.negative_elbo_nats,
+        "negative_elbo_standard_error_nats": elbo.standard_error_nats,
+        "bits_per_dim": elbo.bits_per_dim,
+        "prior_log_likelihood_nats": float(log_prob.mean()),
+        "prior_log_likelihood_standard_error_nats": float(log_prob.std() / len(log_prob) ** 0.5),
+    }
 
 
 @torch.no_grad()
@@ -111,13 +123,13 @@ def posteriors(model: FaceVAE, data: FaceDataset, flip: bool, told: bool = True)
 
 
 def eval_batches(
-    model: FaceVAE, data: FaceDataset, most: int | None = None
+    model: FaceVAE, data: FaceDataset, indices: NDArray[np.int64] | None = None
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """(x, attributes) on the model's device, in the order of the dataset."""
+    """(x, attributes) of the faces at `indices` (None: all, in their order), on the model's device."""
     device = next(model.parameters()).device
-    count = min(len(data), most or len(data))
-    for start in range(0, count, EVAL_BATCH):
-        batch = data.batch(np.arange(start, min(start + EVAL_BATCH, count)))
+    indices = np.arange(len(data)) if indices is None else indices
+    for start in range(0, len(indices), EVAL_BATCH):
+        batch = data.batch(indices[start : start + EVAL_BATCH])
         attributes = None if batch.attributes is None else batch.attributes.to(device)
         yield to_tensor(batch.photos.to(device)), attributes
 
@@ -132,7 +144,7 @@ def validation_sheet(
     Gaussian fitted to these faces' latents.
     """
     model = averaged_model(state)
-    result = validate(model, validation, config, SHEET_FACES, accelerator.autocast)
+    result = validate(model, validation, SHEET_FACES, accelerator.autocast)
     columns = min(SHEET_COLUMNS, len(result.originals))
     generator = torch.Generator().manual_seed(config.seed)
     noise = torch.randn(result.mean.shape, generator=generator)

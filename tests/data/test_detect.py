@@ -84,3 +84,18 @@ def test_the_landmarks_fit_the_template(detector, portrait):
     (face,) = detector.detect(portrait)
     fitted = apply(similarity_to_template(face.landmarks_px, 1), face.landmarks_px)
     assert np.abs(fitted - TEMPLATE).max() < 0.06
+
+
+@pytest.mark.parametrize("side", [512, 1500])
+def test_the_largest_face_alone_takes_fewer_looks_and_is_the_same(detector, astronaut, monkeypatch, side):
+    photo = np.asarray(Image.fromarray(astronaut).resize((side, side), Image.Resampling.LANCZOS))
+    (face,) = detector.detect(photo)
+    looks: list[int] = []
+    look = type(detector)._pass
+    monkeypatch.setattr(
+        type(detector), "_pass", lambda self, image, px, *rest, **named: looks.append(px)
+        or look(self, image, px, *rest, **named),
+    )  # fmt: skip
+    (alone,) = detector.detect(photo, every=False)
+    assert max(looks) < 150, "a face of a sixth of the photo needs no look at more detail"
+    assert np.abs(alone.landmarks_px - face.landmarks_px).max() < 0.5

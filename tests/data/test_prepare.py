@@ -263,6 +263,18 @@ def test_the_split_follows_the_content_and_not_the_name(album, tmp_path):
     assert set(splits[0].values()) == {"train", "validation"}
 
 
+def test_nobody_is_in_two_splits_where_the_source_names_persons(album, tmp_path):
+    people = [f"{name}_{other}" for name in ("Ann", "Bob", "Cem", "Dua") for other in ("A", "B")]
+    source = album([f"lfw/{name}/{name}_{n:04d}.jpg" for name in people for n in range(1, 4)])
+    prepare(source, tmp_path / "out", PrepareConfig(workers=1, validation_fraction=0.5, layout="lfw"))
+    splits: dict[str, set[str]] = {}
+    for row in rows(tmp_path / "out"):
+        splits.setdefault(row["person"], set()).add(row["split"])
+    assert len(splits) == len(people)
+    assert all(len(found) == 1 for found in splits.values()), splits
+    assert set.union(*splits.values()) == {"train", "validation"}
+
+
 def test_the_sources_own_split_is_kept(album, tmp_path):
     source = album([f"{split}/{n}.jpg" for split in ("train", "val", "test") for n in range(2)])
     result = prepare(source, tmp_path / "out", ONE)

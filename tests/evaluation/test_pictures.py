@@ -71,6 +71,14 @@ def test_blur_few_modes_and_copies_each_move_their_figure(
     assert copied["pixel"]["memorises"]
 
 
+def test_mirrored_copies_are_copies(real: RealFaces, extractor: FeatureExtractor) -> None:
+    mirrored = np.ascontiguousarray(real.train[:120, :, ::-1])
+    judged = judge_samples(mirrored, real, extractor, 0)
+    for space in ("feature", "pixel"):
+        assert judged.sections["memorisation"][space]["memorises"], space
+    assert np.array_equal(judged.nearest_train, np.arange(120))
+
+
 def test_reconstruction_figures_order_perfect_blurred_and_wrong(
     real: RealFaces, extractor: FeatureExtractor
 ) -> None:

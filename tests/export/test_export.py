@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_a_missing_extra_is_named(
     to: str, module: str, extra: str, everything: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingExtraError, match=rf"pip install 'facevae\[{extra}\]'"):
+    with pytest.raises(MissingExtraError, match=rf"pip install -c constraints.txt '\.\[{extra}\]'"):
         export(everything, to, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -113,3 +114,13 @@ def test_help_shows_every_target() -> None:
     text = run("--help").output
     for target in ("onnx-int8", "keras", "litert", "hub", "space"):
         assert target in text
+
+
+def test_a_prior_without_a_network_is_refused() -> None:
+    from facevae.export.sampler import sampler_of
+    from facevae.prior import NormalPrior
+
+    other: Any = SimpleNamespace(kind="other", latent_dim=4, schema=NormalPrior.schema)
+    assert sampler_of(NormalPrior(4)).name == "sampler"
+    with pytest.raises(ConfigError, match="'other' cannot be exported"):
+        sampler_of(other)

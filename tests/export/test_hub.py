@@ -184,7 +184,8 @@ def test_a_space_starts_from_its_own_folder_without_a_network(space: Path) -> No
         "socket.socket.connect = refuse\n"
         "import app, facevae\n"
         "assert facevae.__file__.startswith(sys.argv[1]), facevae.__file__\n"
-        "assert type(app.studio).__name__ == 'Blocks' and app.studio.fns\n"
+        "import gradio\n"
+        "assert isinstance(app.studio, gradio.Blocks) and app.studio.fns\n"
         "import json; print(json.dumps(app.MODEL.name))"
     )
     done = subprocess.run(

@@ -67,6 +67,6 @@ def test_litert_files_give_the_numbers_of_pytorch(everything: Path, tmp_path: Pa
 
 def test_litert_is_missed_with_what_to_do(everything: Path, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "litert_torch", None)
-    with pytest.raises(MissingExtraError, match=r"litert_torch.*of its own: pip install .facevae\[litert\]"):
+    with pytest.raises(MissingExtraError, match=r"litert_torch.*of its own: pip install '\.\[litert\]'"):
         export(everything, "litert", tmp_path / "litert")
     assert not (tmp_path / "litert").exists()

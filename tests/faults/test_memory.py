@@ -22,6 +22,9 @@ from facevae.train_state import TrainState, switch_adversary_on
 
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
+FREE_BITS = 0.02
+"""Nats that some dimensions of an untrained model have and others have not."""
+
 
 class Tried(NamedTuple):
     state: TrainState
@@ -29,9 +32,11 @@ class Tried(NamedTuple):
     gradients: dict[str, torch.Tensor]
 
 
-def tried(most: int | None, monkeypatch: pytest.MonkeyPatch, adversary: bool = False) -> Tried:
+def tried(
+    most: int | None, monkeypatch: pytest.MonkeyPatch, adversary: bool = False, free_bits: float = 0.0
+) -> Tried:
     """The gradients of 12 faces with room for `most` at once, None for all; and a step of the adversary."""
-    fields: dict[str, Any] = {"batch_size": 12, "beta": 2.0}
+    fields: dict[str, Any] = {"batch_size": 12, "beta": 2.0, "free_bits_nats": free_bits}
     if adversary:
         fields |= {"adversary_weight": 0.3, "adversary_samples": "normal", "perceptual_weight": 0.5}
     model_config, config = preset("tiny", fields)
@@ -60,11 +65,12 @@ def tried(most: int | None, monkeypatch: pytest.MonkeyPatch, adversary: bool = F
     return Tried(state, terms, found)
 
 
+@pytest.mark.parametrize("free_bits", [0.0, FREE_BITS])
 @pytest.mark.parametrize(("most", "size"), [(11, 6), (3, 3)])
 def test_passes_of_half_as_many_faces_give_the_same_gradients(
-    monkeypatch: pytest.MonkeyPatch, most: int, size: int
+    monkeypatch: pytest.MonkeyPatch, most: int, size: int, free_bits: float
 ) -> None:
-    whole, parts = tried(None, monkeypatch), tried(most, monkeypatch)
+    whole, parts = (tried(room, monkeypatch, free_bits=free_bits) for room in (None, most))
     assert (whole.state.pass_faces, parts.state.pass_faces) == (None, size)
     torch.testing.assert_close(parts.terms, whole.terms, rtol=1e-4, atol=1e-5)
     assert parts.gradients.keys() == whole.gradients.keys()

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from facevae.config import ModelConfig
-from facevae.metrics.elbo import best_std, elbo_terms, importance_weighted_nll
+from facevae.metrics.elbo import best_std, elbo_terms, estimate_elbo, importance_weighted_nll
 from facevae.model import FaceVAE
 
 B, D, STD = 5, 2, 0.5
@@ -126,3 +126,19 @@ def test_best_std_is_the_likeliest() -> None:
         return float(noise.square().mean() / (2 * s**2) + math.log(s))
 
     assert nll(std) < min(nll(0.98 * std), nll(1.02 * std))
+
+
+def test_the_estimate_over_many_faces_is_within_its_standard_error_of_the_closed_form() -> None:
+    count = 4000
+    x = (normal(count, D, seed=9) @ WEIGHTS.T + STD * normal(count, P, seed=10)).unflatten(1, PIXELS)
+    model = linear_model()  # its encoder is the true posterior, so the bound is tight
+    exact = MultivariateNormal(
+        torch.zeros(P, dtype=torch.float64), WEIGHTS @ WEIGHTS.T + STD**2 * torch.eye(P, dtype=torch.float64)
+    )
+    estimate = estimate_elbo(model, lambda: [(part, None) for part in x.split(500)], seed=0)
+    assert estimate.pixel_std == pytest.approx(STD, rel=0.02)
+    assert 0 < estimate.standard_error_nats < 0.1
+    assert estimate.negative_elbo_nats == pytest.approx(
+        -float(exact.log_prob(x.flatten(1)).mean()), abs=3 * estimate.standard_error_nats
+    )
+    assert estimate.negative_elbo_nats == pytest.approx(estimate.reconstruction_nats + estimate.kl_nats)

@@ -77,6 +77,7 @@ def test_describe_says_what_was_understood(service: TestClient) -> None:
     assert told["description"]["language"] == "zh"
     assert told["faces"][0]["controls"]["age"] >= 60
     assert "戴帽子" in "".join(told["description"]["not_understood"])
+    assert told["description"]["without_control"] == ["戴帽子"]
 
 
 def test_checked_faces_say_how_they_were_chosen(service: TestClient) -> None:

@@ -15,8 +15,11 @@ from PIL import Image
 
 from facevae.avatar import identity
 from facevae.data import photos
+from facevae.data.detect import FaceDetector
 from facevae.generator import FaceGenerator
+from facevae.looks import apply_look
 from facevae.provenance import FILTERED, read_provenance
+from facevae.stylize.sizes import largest_face_px
 from tests.server.conftest import in_base64, picture_file, shown
 
 
@@ -94,6 +97,18 @@ def test_stylize_paints_after_an_artwork(service: TestClient, real: bytes) -> No
     assert answer.status_code == 200, answer.text
     assert shown(answer.content).shape == (64, 64, 3)
     assert read_provenance(io.BytesIO(answer.content))["kind"] == "artwork"
+
+
+def test_a_look_is_drawn_by_the_size_of_the_largest_face(service: TestClient, astronaut: np.ndarray) -> None:
+    answer = service.post(
+        "/v1/stylize",
+        files={"photo": ("me.png", picture_file(astronaut, "PNG"), "image/png")},
+        data={"options": json.dumps({"style": "oil"})},
+        headers={"Accept": "image/png"},
+    )
+    assert answer.status_code == 200, answer.text
+    face_px = largest_face_px(astronaut, FaceDetector())
+    assert np.array_equal(shown(answer.content), apply_look(astronaut, "oil", face_px=face_px))
 
 
 def test_uploads_never_touch_the_disk(

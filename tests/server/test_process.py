@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -9,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -108,6 +110,35 @@ def test_an_address_that_is_taken_is_told() -> None:
 
     with open_socket("127.0.0.1", 0) as first, pytest.raises(ConfigError, match="it is taken"):
         open_socket("127.0.0.1", first.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_answers_do_not_wait_for_the_acknowledgement_of_those_before(host: str) -> None:
+    from facevae.server.run import open_socket
+
+    set_on: list[int] = []
+
+    async def connect() -> None:
+        accepted = asyncio.Event()
+
+        class Noting(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                connection = transport.get_extra_info("socket")
+                set_on.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
+                accepted.set()
+
+        with open_socket(host, 0) as listener:
+            server = await asyncio.get_running_loop().create_server(Noting, sock=listener)
+            _, writer = await asyncio.open_connection(host, listener.getsockname()[1])
+            await asyncio.wait_for(accepted.wait(), 10)
+            writer.close()
+            server.close()
+
+    if host == "::1" and not socket.has_ipv6:
+        pytest.skip("needs IPv6")
+    asyncio.run(connect())
+    assert set_on[0], "TCP_NODELAY is not set: every answer of a kept connection takes 40 ms longer"
 
 
 def test_the_process_that_decodes_ends_with_the_service(real: bytes) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,12 @@ import torch
 
 CHROMIUM = shutil.which("chromium")
 SERVE = """
-import sys, torch, uvicorn
+import os, sys, torch, uvicorn
+seen = os.open(os.environ["OPENED"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def note(event, args):
+    if event in ("open", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
+        os.write(seen, f"{event} {args[1] if event == 'socket.connect' else args[0]!r}\\n".encode())
+sys.addaudithook(note)
 from fastapi import FastAPI
 from facevae.generator import FaceGenerator
 from facevae.studio import mount_studio
@@ -39,9 +45,26 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@dataclass(frozen=True)
+class Running:
+    """A studio in a process of its own."""
+
+    url: str
+    files: Path
+    """Where its temporary files lie."""
+    opened: Path
+    """Each file that it opened and each address that it connected to or looked up, a line each."""
+
+
 @pytest.fixture(scope="session")
-def studio_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a studio with the shipped model; its temporary files must be gone at the end."""
+def studio_url(running: Running) -> str:
+    """The address of a studio with the shipped model."""
+    return running.url
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """At the end its temporary files must be gone, and it must not have asked for any other machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -49,17 +72,21 @@ def studio_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = (temporary / "log.txt").open("w")
     files = temporary / "files"
     files.mkdir()
+    opened = temporary / "opened.txt"
     command = [sys.executable, "-W", "ignore", "-c", SERVE, str(port)]
-    process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "TMPDIR": str(files)})
+    own = {**os.environ, "TMPDIR": str(files), "OPENED": str(opened)}
+    process = subprocess.Popen(command, stdout=log, stderr=log, env=own)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(url, process)
-        yield url
+        yield Running(url, files, opened)
     finally:
         process.terminate()
         process.wait(30)
         log.close()
-    assert not list(files.glob("facevae-studio-*")), "uploads were left behind"
+    assert not list(files.glob("*facevae-studio-*")), "uploads were left behind"
+    asked = {line for line in opened.read_text().splitlines() if line.startswith("socket.")}
+    assert not [line for line in asked if "127.0.0.1" not in line], "another machine was asked for"
     assert "Traceback" not in (temporary / "log.txt").read_text(), (temporary / "log.txt").read_text()
 
 

@@ -8,6 +8,7 @@ import string
 import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,20 @@ import torch
 from facevae.attributes import AGE, GENDER, SMILE, Schema
 from facevae.errors import ConfigError, ControlError, DataError
 from facevae.generator import FaceGenerator
+from facevae.server.jobs import Jobs
+from facevae.server.lanes import AbandonedError
+from facevae.server.problems import BusyError
 from facevae.studio.batch import BatchWish, make_batch
 from facevae.studio.breeding import breed, genes_of, with_genes
 from facevae.studio.editing import edited, find_subjects
+from facevae.studio.gate import ROUTES
 from facevae.studio.history import History
 from facevae.studio.lineage import Generation, Lineage
 from facevae.studio.model import model_card, report_pages
-from facevae.studio.own_origin import ROUTES, localised, preferred
+from facevae.studio.own_origin import localised, preferred
 from facevae.studio.parameters import Parameters
-from facevae.studio.service import BusyError, Service, Turn
+from facevae.studio.service import Service
+from facevae.studio.studio import Studio
 from facevae.studio.wording import TEXTS, Words
 
 SCHEMA = Schema((AGE, GENDER, SMILE))
@@ -134,27 +140,58 @@ def test_the_page_names_no_other_host_in_its_head() -> None:
     assert b'lang="zh-CN"' in made
 
 
-def test_one_computes_and_only_so_many_wait() -> None:
-    turn, inside, leave = Turn(most_waiting=1), threading.Event(), threading.Event()
+def test_a_long_answer_holds_up_no_short_one_and_few_wait(generator: FaceGenerator) -> None:
+    service, leave = Service(generator, jobs=Jobs(4, longest_s=60.0)), threading.Event()
 
-    def stay() -> None:
-        with turn():
-            inside.set()
-            leave.wait(10)
+    def film() -> bool:
+        return leave.wait(10)
 
-    threads = [threading.Thread(target=stay) for _ in range(2)]
-    threads[0].start()
-    assert inside.wait(10)
-    threads[1].start()
-    while turn._places._value and threads[1].is_alive():  # until the second has the place to wait in
-        time.sleep(0.001)
-    with pytest.raises(BusyError, match="try again"), turn():
-        pass
-    leave.set()
-    for thread in threads:
-        thread.join()
-    with turn():
-        pass
+    with ThreadPoolExecutor(8) as pool:
+        films = [pool.submit(service.compute, film, True)]
+        while not service.jobs.workers[1].seconds_left:
+            time.sleep(0.001)
+        films.append(pool.submit(service.compute, film, True))
+        while not service.jobs.long.waiting:
+            time.sleep(0.001)
+        assert service.compute(lambda: 7) == 7
+        with pytest.raises(BusyError, match="there should be room in"):
+            service.compute(film, True)
+        leave.set()
+        assert [one.result() for one in films] == [True, True]
+    service.jobs.close()
+
+
+def test_an_answer_ends_when_its_visitor_has_left(generator: FaceGenerator) -> None:
+    service, gone = Service(generator), threading.Event()
+    studio = Studio(service, Words("en"))
+    steps: list[int] = []
+
+    def film() -> None:
+        report = studio.report(lambda done, **_: steps.append(done[0]), "a film")  # type: ignore[arg-type]
+        for step in range(10_000):
+            report(step, 10_000)
+            gone.set()
+            time.sleep(0.01)
+
+    with pytest.raises(AbandonedError):
+        service.compute(film, True, left=gone.is_set)
+    while service.jobs.workers[1].seconds_left:
+        time.sleep(0.01)
+    assert 0 < len(steps) < 1000
+    service.close()
+
+
+def test_what_waits_too_long_for_its_turn_is_refused(generator: FaceGenerator) -> None:
+    service, leave = Service(generator, jobs=Jobs(4, longest_s=1.0)), threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(service.compute, lambda: leave.wait(10), True)
+        while not service.jobs.workers[1].seconds_left:
+            time.sleep(0.001)
+        with pytest.raises(BusyError, match="too long"):
+            service.compute(lambda: 7, True)
+        leave.set()
+        assert first.result()
+    service.jobs.close()
 
 
 def test_children_are_decided_by_their_seed_and_lie_between_their_parents(generator: FaceGenerator) -> None:

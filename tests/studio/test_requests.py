@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
-import json
+import shutil
+import socket
+import time
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.conftest import attack
+from tests.studio.conftest import Running
 
-def dropped(url: str, path: str) -> str:
-    """What comes of an upload to the tab Edit whose file a client says to lie at `path`."""
-    with httpx.Client(base_url=url, timeout=120) as client:
-        config: dict[str, Any] = client.get("/config").json()
-        drop = next(
-            one["id"] for one in config["components"] if one["props"].get("elem_id") == "fv-edit-photo"
-        )
-        call = next(one for one in config["dependencies"] if [drop, "upload"] in one["targets"])
-        file = {"path": path, "url": path, "orig_name": "a.png", "meta": {"_type": "gradio.FileData"}}
-        body = {"data": [file, "auto", 1.0], "fn_index": call["id"], "session_hash": "someone"}
-        assert client.post("/gradio_api/queue/join", json=body).status_code == 200
-        with client.stream("GET", "/gradio_api/queue/data?session_hash=someone") as lines:
-            for line in lines.iter_lines():
-                told = json.loads(line.removeprefix("data: ")) if line else {}
-                if told.get("msg") == "process_completed":
-                    assert not told["success"]
-                    return str(told["output"]["error"])
-    raise AssertionError("no answer")
+NEVER_OPENED = ("canary-", "/dev/zero", "environ", "socket.")
+"""What scripts/attack/studio_files.py names, and any connection that the studio makes."""
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "https://example.org/face.png"])
-def test_a_path_or_address_of_a_client_is_not_opened(studio_url: str, path: str) -> None:
-    said = dropped(studio_url, path)
-    assert "not in the cache folder" in said or "cannot be used as a photo" in said
-    assert "root:" not in said
+def test_no_input_of_the_studio_opens_a_file_or_an_address(running: Running) -> None:
+    before = running.opened.stat().st_size
+    findings = attack("studio_files", running.url)
+    assert [finding for finding in findings if finding.got_through] == []
+    assert sum(finding.tried for finding in findings) > 1000
+    opened = running.opened.read_bytes()[before:].decode()
+    assert not [line for line in opened.splitlines() if any(name in line for name in NEVER_OPENED)]
+    assert httpx.get(f"{running.url}/theme.css", timeout=1).status_code == 200
+
+
+def test_the_page_and_its_configuration_name_no_folder_of_the_machine(running: Running) -> None:
+    for route in ("/?lang=en", "/config", "/gradio_api/info", "/zh/config"):
+        answer = httpx.get(running.url + route)
+        assert answer.status_code == 200
+        assert "facevae-studio-" not in answer.text
+        assert str(Path.home()) not in answer.text
+
+
+def test_an_aborted_upload_leaves_nothing_on_the_disk(running: Running) -> None:
+    before = on_disk(running.files)
+    host, port = running.url.removeprefix("http://").split(":")
+    for _ in range(3):
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(
+                b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+                b'Content-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(3 * 2**20)
+            )
+            time.sleep(0.3)
+    deadline = time.monotonic() + 10
+    while on_disk(running.files) != before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert on_disk(running.files) == before
+
+
+def on_disk(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_file_beyond_the_limit_is_not_taken(studio_url: str, tmp_path: Path) -> None:
@@ -61,3 +80,20 @@ def test_the_page_is_held_to_its_origin_and_follows_the_language(studio_url: str
     assert away.headers["location"] == "/zh/?seed=3&lang=zh"
     back = httpx.get(f"{studio_url}/zh/?seed=3&lang=en")
     assert back.headers["location"] == "/?seed=3&lang=en"
+
+
+def test_a_model_with_the_name_of_a_shipped_one_shows_its_own_card_and_report(
+    steerable: Path, tmp_path: Path
+) -> None:
+    from fastapi.testclient import TestClient
+
+    from facevae.server import create_app
+
+    run = Path(shutil.copytree(steerable, tmp_path / "face64"))
+    (run / "model" / "README.md").write_text("The card of this very run.", encoding="utf-8")
+    (run / "report.html").write_text("<p>The report of this very run.</p>", encoding="utf-8")
+    with TestClient(create_app(run)) as client:
+        page = client.get("/config").text
+    assert "The card of this very run." in page
+    assert "report.html" in page
+    assert "FairFace" not in page, "this is the card of the shipped model"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -120,13 +118,6 @@ def test_what_is_no_seed_is_told(studio: Studio, text: str) -> None:
     assert studio.seed(" 12 ") == 12
     with pytest.raises(gr.Error, match="种子"):
         studio.seed(text)
-
-
-def test_an_address_in_place_of_an_upload_is_not_fetched(studio: Studio) -> None:
-    drop = laid(lambda page: page.drop("photo", "x"), studio)
-    fetching = drop.async_move_resource_to_block_cache("https://example.org/face.png")
-    with pytest.raises(gr.Error, match="照片"), ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, fetching).result()
 
 
 def test_two_faces_of_a_photo_can_be_chosen(astronaut: np.ndarray) -> None:

@@ -41,6 +41,7 @@ from facevae.generator import FaceGenerator, Progress
 from facevae.images import tile
 from facevae.models import find_model
 from facevae.provenance import EDITED, write_png
+from facevae.regular_files import MOST_TEXT_BYTES, read_regular
 from facevae.run import prepared
 
 METHOD = 1
@@ -280,7 +281,7 @@ def _weights(folder: Path) -> str:
 
 def _fingerprint(data: Path) -> str:
     """16 hex digits that change with the dataset's description and its shards' names and sizes."""
-    digest = hashlib.sha256((data / "dataset.json").read_bytes())
+    digest = hashlib.sha256(read_regular(data / "dataset.json", MOST_TEXT_BYTES))
     for shard in sorted(data.glob("*.tar")):
         digest.update(f"{shard.name}\0{shard.stat().st_size}\n".encode())
     return digest.hexdigest()[:16]

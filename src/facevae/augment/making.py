@@ -21,7 +21,7 @@ from facevae.augment.writing import RealFace, read_split
 from facevae.data.quality import measure, sharpness
 from facevae.data.worker import CANONICAL, write_part
 from facevae.flow import FlowPrior
-from facevae.generator import Controls, FaceGenerator, Latents
+from facevae.generator import Controls, FaceGenerator, Latents, Progress
 from facevae.images import Photos
 from facevae.provenance import EDITED, png_bytes
 
@@ -195,12 +195,17 @@ def vary(
     return prior.sample(turned, noise.new_zeros(len(z)), 1.0, known).numpy()
 
 
-def fitted(generator: FaceGenerator, photos: Photos, size_px: int) -> Photos:
-    """(N, H, W, 3) faces at `size_px`: through the model's upscaler where that fits, else resampled."""
+def fitted(
+    generator: FaceGenerator, photos: Photos, size_px: int, progress: Progress | None = None
+) -> Photos:
+    """(N, H, W, 3) faces at `size_px`: through the model's upscaler where that fits, else resampled.
+
+    progress: of the upscaler, called with (faces done, faces in all).
+    """
     if photos.shape[1] == size_px:
         return photos
     if generator.upscaler is not None and photos.shape[1] * 2 == size_px:
-        return generator.upscale(photos)
+        return generator.upscale(photos, progress)
     size = (size_px, size_px)
     return np.stack([np.asarray(Image.fromarray(p).resize(size, Image.Resampling.LANCZOS)) for p in photos])
 

@@ -9,7 +9,7 @@ from typing import Any
 from facevae.attributes import Value
 from facevae.edit import read_attributes
 from facevae.errors import ConfigError, DataError
-from facevae.generator import FaceGenerator, Latents
+from facevae.generator import FaceGenerator, Latents, Progress
 from facevae.images import Photos
 from facevae.provenance import EDITED
 
@@ -60,14 +60,16 @@ def find_identity(
     return person_of_words(generator, str(who), seed, truncation)
 
 
-def person_in_photo(generator: FaceGenerator, photo: Photos, size_px: int) -> Identity:
+def person_in_photo(
+    generator: FaceGenerator, photo: Photos, size_px: int, progress: Progress | None = None
+) -> Identity:
     """The person with the largest face of a photo, (H, W, 3) uint8. Raises DataError when it shows none.
 
-    size_px: of the photo's own face.
+    size_px: of the photo's own face. progress: as of `FaceGenerator.reconstruct`.
     """
     from facevae.data.align import align
 
-    (result,) = generator.reconstruct(photo)
+    (result,) = generator.reconstruct(photo, progress=progress)
     own = _read(generator, result.latent, {})
     box = [round(float(edge), 1) for edge in result.face.box_px]
     original = align(photo, result.face.landmarks_px, size_px)
@@ -81,8 +83,13 @@ def _from_photo(generator: FaceGenerator, path: Path, size_px: int) -> Identity:
     return replace(person, facts={"photo": str(path), **person.facts})
 
 
-def person_of_words(generator: FaceGenerator, text: str, seed: int, truncation: float) -> Identity:
-    """Somebody whom a description in English or Chinese fits, by `seed`. Raises as `find_identity`."""
+def person_of_words(
+    generator: FaceGenerator, text: str, seed: int, truncation: float, progress: Progress | None = None
+) -> Identity:
+    """Somebody whom a description in English or Chinese fits, by `seed`. Raises as `find_identity`.
+
+    progress: as of `choosing.choose_faces`.
+    """
     from facevae.choosing import choose_faces
     from facevae.controls import draw_controls
     from facevae.describe import understand
@@ -95,7 +102,7 @@ def person_of_words(generator: FaceGenerator, text: str, seed: int, truncation: 
         )
     description = description.against(generator.schema)
     controls = draw_controls(description.request, 1, seed)
-    chosen = choose_faces(generator, controls, seed, truncation, best_of=BEST_OF)
+    chosen = choose_faces(generator, controls, seed, truncation, None, BEST_OF, progress)
     facts = {
         "text": text, "understood": [list(pair) for pair in description.understood],
         "not_understood": description.not_understood, "lacking": description.lacking,

@@ -145,7 +145,7 @@ def _drawn_by(
     plan: Plan, generator: FaceGenerator, person: Identity, config: AvatarConfig, progress: Progress | None
 ) -> Iterator[Drawn]:
     painters, wishes = plan
-    variants = _variants(generator, person, wishes)
+    variants = _variants(generator, person, wishes, progress)
     done = 0
     for row, variant in enumerate(variants):
         portrait, size = _portrait(generator, person, variants[0], variant, config)
@@ -194,7 +194,10 @@ def _wishes(generator: FaceGenerator, config: AvatarConfig) -> list[list[tuple[s
 
 
 def _variants(
-    generator: FaceGenerator, person: Identity, wishes: Sequence[Sequence[tuple[str, Value]]]
+    generator: FaceGenerator,
+    person: Identity,
+    wishes: Sequence[Sequence[tuple[str, Value]]],
+    progress: Progress | None,
 ) -> list[Variant]:
     """The person as is, then in every combination of what is wished for."""
     way = find_way(generator, {values[0][0] for values in wishes})
@@ -203,7 +206,8 @@ def _variants(
     variants = [Variant("as-is", {}, (), person.latent, dict(told))]
     for wished in product(*wishes) if wishes else ():
         asked, notes = apply_changes(can, own, parse_changes(can, dict(wished)))
-        latent = edit_latents(generator, person.latent[None], [own], [asked], way)[0]
+        report = partial(progress, "steps of an edit") if progress else None
+        latent = edit_latents(generator, person.latent[None], [own], [asked], way, progress=report)[0]
         told = decoder_controls(generator, [own], [asked], way.mechanism)[0]
         name = "-".join(_word(control, value) for control, value in reversed(wished))
         variants.append(Variant(name, dict(wished), tuple(notes), latent, dict(told)))

@@ -80,10 +80,9 @@ def run_command(command: Sequence[str], threads: int, log: Path, cpus: list[int]
                 process.kill()
                 process.wait()
     if status:
-        raise TrainingError(
-            f"'{' '.join(command)}' ended with status {status}. The end of {log}:\n"
-            f"{_tail(log.read_text(encoding='utf-8', errors='replace'))}"
-        )
+        fault = TrainingError(f"'{' '.join(command)}' ended with status {status}. The end of {log}:")
+        fault.add_note(_tail(log.read_text(encoding="utf-8", errors="replace")))
+        raise fault
 
 
 def _python(folder: Path) -> Path:
@@ -95,13 +94,14 @@ def _make(name: PeerName, folder: Path, command: list[str]) -> None:
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
     if result.returncode:
-        raise ConfigError(
+        fault = ConfigError(
             f"the environment of the peer {name} could not be made in {folder}: "
-            f"'{' '.join(command)}' ended with status {result.returncode}:\n"
-            f"{_tail(result.stdout.decode(errors='replace'))}\n"
+            f"'{' '.join(command)}' ended with status {result.returncode}. "
             "It needs Python's venv module, a package index that pip can reach, and about 2 GB of disk; run "
-            f"the same command again once they are there, or bench without {name}."
+            f"the same command again once they are there, or bench without {name}. The end of what it said:"
         )
+        fault.add_note(_tail(result.stdout.decode(errors="replace")))
+        raise fault
 
 
 def _tail(text: str) -> str:

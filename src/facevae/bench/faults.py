@@ -82,7 +82,9 @@ class Site:
             process.join()
             self.seconds[job] = time.monotonic() - started
             if process.exitcode:
-                raise ConfigError(f"{job} fails undisturbed:\n{self.shown(out)}")
+                fault = ConfigError(f"{job} fails undisturbed:")
+                fault.add_note(self.shown(out))
+                raise fault
             self.results[job] = digests(job, out)
         return self.results[job]
 

@@ -1,4 +1,4 @@
-"""Timings on this machine: facevae bench train, generate, prepare."""
+"""Timings on this machine: facevae bench train, generate, looks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from facevae.bench.environment import PEERS, peer_environment, run_command
 from facevae.config import TrainConfig, preset
 from facevae.data.dataset import FaceBatch
 from facevae.engine import keep_freed_memory, make_accelerator
+from facevae.errors import require
 from facevae.evaluation.speed import median_seconds
 from facevae.generator import FaceGenerator
 from facevae.layers import parameter_count
+from facevae.looks import LOOKS, apply_look
 from facevae.model import FaceVAE
 from facevae.models import pick_device
 from facevae.step import StepResult, train_step
@@ -34,6 +36,8 @@ TRAINED: dict[str, dict[str, Any]] = {
     "with the adversary": {"adversary_samples": "normal"},  # decoded as those of the prior are
 }
 MATRIX = 2048
+LOOKS_SIZE, FACE_SIDE_PX = (1920, 1280), 512
+"""Width and height of the photo that looks are timed on, and the side of its largest face's crop."""
 
 
 def train_bench(steps: int = 30, device: str = "auto", pythae: bool = False) -> list[dict[str, Any]]:
@@ -143,6 +147,33 @@ def generate_bench(model: str, count: int = 1000, device: str = "auto") -> dict[
         "images_per_s": rate,
         "share_of_peak": _share(rate, decoder_gflop(generator), peak_rows(device)["no"]),
     }  # fmt: skip
+
+
+def looks_bench(repeats: int = 3) -> list[dict[str, Any]]:
+    """Seconds of each look on a photo of LOOKS_SIZE, by one thread and by all of OpenCV's; a row each.
+
+    The photo: clouds and noise, drawn as one without a face and as one whose largest face is FACE_SIDE_PX.
+    """
+    cv2 = require("cv2", "photos", "timing looks")
+    rng, most = np.random.default_rng(0), cv2.getNumThreads()
+    soft = cv2.resize(rng.uniform(0, 255, (32, 48, 3)).astype(np.float32), LOOKS_SIZE)
+    photo = (soft + rng.normal(0, 8, soft.shape)).clip(0, 255).astype(np.uint8)
+    rows = []
+    try:
+        for look in LOOKS:
+            row: dict[str, Any] = {"what": look, "width": photo.shape[1], "height": photo.shape[0]}
+            for threads in dict.fromkeys((1, most)):
+                cv2.setNumThreads(threads)
+                for what, face_px in (("whole", None), ("face", FACE_SIDE_PX)):
+                    row[f"{what}_s_threads_{threads}"] = median_seconds(
+                        lambda: apply_look(photo, look, face_px=face_px),  # noqa: B023
+                        repeats,
+                        1,
+                    )
+            rows.append(row)
+    finally:
+        cv2.setNumThreads(most)
+    return rows
 
 
 def forward_gflop(model: FaceVAE) -> float:

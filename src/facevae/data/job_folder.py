@@ -16,6 +16,7 @@ from typing import Any
 
 from facevae.errors import DataError
 from facevae.files import atomic_file, flush, is_full
+from facevae.regular_files import MOST_TEXT_BYTES, read_regular
 
 About = Mapping[str, Mapping[str, Any]]
 
@@ -106,7 +107,7 @@ def disk_errors(out: Path, items: str, per_part: int) -> Iterator[None]:
 
 def _read(path: Path, remedy: str) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_regular(path, MOST_TEXT_BYTES).decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged ({error}). {remedy}") from error
     if not isinstance(values, dict):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from facevae.errors import DataError
+from facevae.regular_files import open_regular
 
 Photo = NDArray[np.uint8]
 
@@ -44,9 +45,8 @@ def read_photo(source: Path | str | bytes, max_pixels: int = MAX_PIXELS) -> Phot
         return decode_photo(source, max_pixels)
     path = Path(source)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"too large a file: more than {MAX_BYTES // 2**20} MiB")
-        return decode_photo(path.read_bytes(), max_pixels)
+        with open_regular(path, None) as file:
+            return decode_photo(file.read(MAX_BYTES + 1), max_pixels)
     except OSError as error:
         raise DataError(f"cannot read the photo {path}: {error.strerror or error}") from None
     except DataError as error:

@@ -26,6 +26,8 @@ from facevae.data.worker import CANONICAL, MEASURED
 from facevae.errors import DataError, require
 
 SPLITS = ("train", "validation", "test")
+PERSON_COLUMNS = ("person", "identity", "person_id")
+"""Columns by which sources say who is in a photo."""
 ROW_GROUP = 5000
 SHEET_FACES = 96
 REJECTS_PER_REASON = 8
@@ -178,12 +180,21 @@ def flatten(row: Row, columns: dict[str, str], config: PrepareConfig) -> Row:
     """A part's row as it stands in the shards and in metadata.parquet, with its split decided."""
     split = row["split"]
     if split is None:
-        # By content, not by name: renaming or adding photos moves no face from one split to the other.
-        share = int(row["sha256"][:8], 16) / 2**32
+        share = int(split_digest(row)[:8], 16) / 2**32
         split = "validation" if share < config.validation_fraction else "train"
     head = {"key": row["key"], "split": split, "file": row["file"], "sha256": row["sha256"]}
     given = {name: _typed(row["columns"].get(name), kind) for name, kind in columns.items()}
     return {**head, **row["columns"], **given}
+
+
+def split_digest(row: Row) -> str:
+    """The hex digits that decide a face's split: of its person where the source names one, so that nobody is
+    in two splits; else of the photo's content, so that renaming or adding photos moves no face."""
+    for name in PERSON_COLUMNS:
+        person = str(row["columns"].get(name) or "").strip()
+        if person:
+            return hashlib.sha256(person.encode("utf-8", "surrogatepass")).hexdigest()
+    return str(row["sha256"])
 
 
 def read_row(parts: Sequence[Path], index: Index, face: int) -> Row:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from facevae.attributes import Schema
 from facevae.data.store import Store
 from facevae.errors import DataError
+from facevae.regular_files import open_regular
 
 READ_THREADS = 4
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
@@ -185,7 +186,7 @@ def members(
     rows: dict[str, tuple[int, int]] = {}
     try:
         with (
-            source.open("rb") if isinstance(source, Path) else source as file,
+            open_regular(source, None) if isinstance(source, Path) else source as file,
             tarfile.open(fileobj=file, mode="r:") as tar,
         ):
             for member in tar:
@@ -207,7 +208,7 @@ def read_shard(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, dict[
     """
     pictures, rows = members(shard, str(shard))
     try:
-        with shard.open("rb") as file:
+        with open_regular(shard, None) as file:
             metadata = {}
             for key, (start, length) in rows.items():
                 file.seek(start)

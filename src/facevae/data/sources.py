@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from facevae.data.photos import MAX_BYTES
 from facevae.errors import DataError
 from facevae.files import is_full
+from facevae.regular_files import check_regular
 
 # What lies beside photos and is no photo; every other file is an input, and read or rejected.
 _OTHER_KINDS = "txt csv tsv json jsonl parquet md html xml mat npy npz pdf py ini db yaml yml log"
@@ -82,14 +83,8 @@ def open_source(path: str | Path, scratch: str | Path, skip: str | Path | None =
     try:
         if path.is_dir():
             tree = _folder(path, None if skip is None else Path(skip))
-        elif not path.exists():
-            raise DataError(f"there is no folder, zip or tar at {path}")
-        elif zipfile.is_zipfile(path):
-            tree = _zip(path)
-        elif tarfile.is_tarfile(path):
-            tree = _tar(path, Path(scratch))
         else:
-            raise DataError(f"{path} is neither a folder of photos nor a zip or tar archive")
+            tree = _archive(path, Path(scratch))
     except DataError:
         raise
     except Exception as error:  # damaged archives raise what their bytes happen to ask for
@@ -99,6 +94,17 @@ def open_source(path: str | Path, scratch: str | Path, skip: str | Path | None =
     if not tree.photos() and not tree.unreadable:
         raise DataError(f"no photos in {path}: nothing in it has the name of a photo")
     return tree
+
+
+def _archive(path: Path, scratch: Path) -> Tree:
+    if not path.exists():
+        raise DataError(f"there is no folder, zip or tar at {path}")
+    check_regular(path, None)
+    if zipfile.is_zipfile(path):
+        return _zip(path)
+    if tarfile.is_tarfile(path):
+        return _tar(path, scratch)
+    raise DataError(f"{path} is neither a folder of photos nor a zip or tar archive")
 
 
 def read_span(span: Span) -> bytes:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from facevae.errors import DataError, require
+from facevae.errors import DataError, install_command, require
+from facevae.regular_files import MOST_TEXT_BYTES, MOST_WEIGHT_BYTES, read_regular
 
 
 class Store:
@@ -25,7 +26,8 @@ class Store:
 
     def read(self, name: str) -> bytes:
         """The bytes of a file. Raises OSError, FileNotFoundError where there is none."""
-        return (self._folder / name).read_bytes()
+        most = MOST_TEXT_BYTES if name.endswith(".json") else MOST_WEIGHT_BYTES
+        return read_regular(self._folder / name, most)
 
     def names(self, pattern: str) -> list[str]:
         """Names of the files that match, sorted; none where there is no such folder."""
@@ -41,7 +43,7 @@ class RemoteStore(Store):
         try:
             self.files, root = fsspec.core.url_to_fs(self.where)
         except ImportError as error:  # fsspec is there and the part for this kind of address is not
-            raise DataError(f"cannot open {url}: {error}. For s3://: pip install 'facevae[cloud]'") from error
+            raise DataError(f"cannot open {url}: {error}. For s3://: {install_command('cloud')}") from error
         except ValueError as error:
             raise DataError(f"cannot open {url}: {error}") from error
         self.root = root.rstrip("/")

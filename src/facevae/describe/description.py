@@ -22,17 +22,20 @@ from facevae.errors import ConfigError, ControlError
 MOST_CHARACTERS = 2000
 MOST_HINTS = 10
 ORDER = ("age", "gender", "expression", "smile")
-_KNOWN_WORDS = {word for words in ENGLISH for word in words}
-_GUESSABLE = sorted(
+_KNOWN_WORDS = {word for words in ENGLISH for word in words} | NUMBER_WORDS
+_GUESSABLE: dict[str, list[str]] = {}
+"""Words that a typo may mean, by their first letter."""
+for _word in sorted(
     {
         word
         for words, sense in ENGLISH.items()
-        if sense.kind is Kind.CLAIM
+        if sense.kind is Kind.CLAIM and len(words) <= 2
         for word in words
         if len(word) > 3 and "'" not in word
     }
     | {word for word in NUMBER_WORDS if len(word) > 4}
-)
+):
+    _GUESSABLE.setdefault(_word[0], []).append(_word)
 
 
 class Conflict(NamedTuple):
@@ -60,6 +63,8 @@ class Description:
     """Unknown word to the known one that was perhaps meant."""
     lacking: list[str] = field(default_factory=list)
     """After `against`: what was understood but the model has no control for, such as 'smile 0.7'."""
+    without_control: list[str] = field(default_factory=list)
+    """Those of `not_understood` whose words are known, such as 'with glasses': no control can do them."""
 
     def against(self, schema: Schema) -> Description:
         """The same with only what a model with these controls can do in `request`, the rest in `lacking`.
@@ -81,8 +86,9 @@ class Description:
     def summary(self) -> str:
         """What was understood, what was not and what contradicted, in English or Chinese as the text."""
         return say_summary(
-            self.language, self.request, self.not_understood, self.conflicts, self.hints, self.lacking
-        )
+            self.language, self.request, self.not_understood, self.conflicts, self.hints, self.lacking,
+            self.without_control,
+        )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and dicts, for description.json."""
@@ -98,6 +104,7 @@ class Description:
             "conflicts": [conflict._asdict() for conflict in self.conflicts],
             "hints": self.hints,
             "lacking": self.lacking,
+            "without_control": self.without_control,
         }
 
 
@@ -106,7 +113,8 @@ def understand(text: str) -> Description:
 
     Words that say nothing about a face ('a photo of') are passed over; what is unknown or has no control goes
     to `not_understood`. Of two phrases that contradict each other the first stands, except that a number is
-    stronger than a word for an age. Raises ConfigError for more than 2,000 characters or invalid Unicode.
+    stronger than a word for an age, and a noun than an adjective. Raises ConfigError for more than 2,000
+    characters or invalid Unicode.
     """
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ConfigError("the description is not valid Unicode: give it in UTF-8.")
@@ -124,10 +132,19 @@ def understand(text: str) -> Description:
         language=_language(tokens),
         request={name: resolved.request[name] for name in ORDER if name in resolved.request},
         understood=_understood(text, resolved),
-        not_understood=[text[start:end] for start, end in gaps],
+        not_understood=_once(text, gaps),
         conflicts=[Conflict(_phrase(text, one), _phrase(text, other)) for one, other in resolved.conflicts],
         hints=_hints(tokens, reading.unknown),
+        without_control=_once(text, reading.without_control),
     )
+
+
+def _once(text: str, places: Sequence[tuple[int, int]]) -> list[str]:
+    """The phrases at these places, each once however often it stands there."""
+    phrases: dict[str, str] = {}
+    for start, end in places:
+        phrases.setdefault(text[start:end].casefold(), text[start:end])
+    return list(phrases.values())
 
 
 def _understood(text: str, resolved: Resolved) -> list[tuple[str, str]]:
@@ -166,8 +183,8 @@ def _hints(tokens: Sequence[Token], unknown: Sequence[tuple[int, int]]) -> dict[
         if token.kind != "word" or not 4 <= len(token.text) <= 20 or token.text in _KNOWN_WORDS:
             continue
         asked += 1
-        near = difflib.get_close_matches(token.text, _GUESSABLE, n=1, cutoff=0.8)
-        if near and near[0][0] == token.text[0]:
+        near = difflib.get_close_matches(token.text, _GUESSABLE.get(token.text[0], ()), n=1, cutoff=0.8)
+        if near:
             hints[token.text] = near[0]
     return hints
 

@@ -24,16 +24,23 @@ _ONES = {word: float(value) for value, word in enumerate(_UNITS.split())}
 _FULL_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _TENS = {word: 10.0 * value for value, word in enumerate(_FULL_TENS.split(), 2)}
 _TENS["fourty"] = 40.0
+_ONES |= {ten + one: _TENS[ten] + _ONES[one] for ten in _FULL_TENS.split() for one in _UNITS.split()[1:10]}
 DECADES = {word[:-1] + "ies": value for word, value in _TENS.items()} | {"teens": 13.0}
+DECADES |= {f"{word}something": value for word, value in _TENS.items()}
 NUMBER_WORDS = frozenset((*_ONES, *_TENS, *DECADES)) - {"fourty", "fourties"}
 DASHES = frozenset("-‐‑‒–—―~〜")
 _DIGITS = {character: float(value) for value, character in enumerate("零一二三四五六七八九")}
 _DIGITS |= {"〇": 0.0, "两": 2.0}
 
 
+def is_digits(word: str) -> bool:
+    """7, 0.5 or .5."""
+    return bool(re.fullmatch(r"\d*\.?\d+", word))
+
+
 def is_numeric(word: str) -> bool:
     """Digits, or a word that is part of a number: what may stand on both sides of a range's dash."""
-    return bool(re.fullmatch(r"[\d.]*\d", word)) or word in _ONES or word in _TENS or word in DECADES
+    return is_digits(word) or word in _ONES or word in _TENS or word in DECADES
 
 
 def text_at(tokens: Tokens, place: int) -> str:
@@ -43,7 +50,7 @@ def text_at(tokens: Tokens, place: int) -> str:
 def read_number(tokens: Tokens, place: int) -> Read | None:
     """The number that begins at `place`, in whichever writing; None when none does."""
     word = text_at(tokens, place)
-    if re.fullmatch(r"\d+(?:\.\d+)?", word):
+    if is_digits(word):
         return _and_a_half(tokens, float(word), place + 1)
     if word in _ONES or word in _TENS or (word in ("a", "one") and text_at(tokens, place + 1) == "hundred"):
         return _and_a_half(tokens, *_english(tokens, place))
@@ -63,6 +70,10 @@ def digit(tokens: Tokens, place: int) -> float | None:
 def _and_a_half(tokens: Tokens, value: float, place: int) -> Read:
     if [text_at(tokens, place + step) for step in range(3)] == ["and", "a", "half"]:
         return value + 0.5, place + 3
+    if [text_at(tokens, place + step) for step in range(3)] == ["1", "/", "2"]:
+        return value + 0.5, place + 3
+    if text_at(tokens, place) == "½":
+        return value + 0.5, place + 1
     return value, place
 
 
@@ -94,6 +105,8 @@ def _chinese(tokens: Tokens, place: int) -> Read | None:
             value, place = value + size, place + 1
         if place > start and text_at(tokens, place) in ("零", "〇"):
             place += 1
+    if value >= 10 and text_at(tokens, place) == "有" and digit(tokens, place + 1):
+        place += 1  # 三十有二
     leading = digit(tokens, place)
     if leading is not None:
         value, place = value + leading, place + 1

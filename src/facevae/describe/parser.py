@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from facevae.describe.age_words import Age
+from facevae.describe.gather import gather
 from facevae.describe.scanner import Piece
-from facevae.describe.senses import ALIEN, FAIRLY, SLIGHT, SMILE, STRONG, STRONGER, Kind, Sense
+from facevae.describe.senses import FAIRLY, SLIGHT, SMILE, STRONG, STRONGER, Kind, Sense
 
-_SEARCH = 40
-"""Pieces that are searched for what a word belongs to; no clause is longer."""
+_ADJECTIVES = 6
+"""Words between an adjective and its noun."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Claim:
     end: int
     age: Age | None = None
     negated: bool = False
+    attached: bool = False
+    """A person follows whom it describes: 'young' in 'an old flame, a young woman', and not 'old'."""
 
 
 @dataclass(frozen=True)
@@ -33,72 +36,16 @@ class Reading:
     claims: list[Claim]
     unknown: list[tuple[int, int]]
     """Where phrases that are not understood begin and end."""
+    without_control: list[tuple[int, int]]
+    """Those of them whose words are known, and no control can do them."""
 
 
 def read(pieces: Sequence[Piece]) -> Reading:
     """Claims and unknown phrases, in the order of the text."""
-    reader = _Reader(_gather(pieces))
+    reader = _Reader(gather(pieces))
     while reader.place < len(reader.pieces):
         reader.step()
-    return Reading(reader.claims, sorted(reader.unknown))
-
-
-def _gather(pieces: Sequence[Piece]) -> list[Piece]:
-    """Unknown words as phrases, with the 'with a' before and whatever stands between them."""
-    whole: list[Piece] = []
-    place = 0
-    while place < len(pieces):
-        end = _unknown_end(pieces, place)
-        if end > place:
-            whole.append(Piece(ALIEN, pieces[place].start, pieces[end - 1].end))
-            place = end
-        else:
-            whole.append(pieces[place])
-            place += 1
-    return whole
-
-
-def _unknown_end(pieces: Sequence[Piece], place: int) -> int:
-    """Where the unknown phrase that begins here ends; `place` itself when none begins."""
-    sense = pieces[place].sense
-    if sense.kind is Kind.LEAD and sense.swallows:
-        end = _swallowed(pieces, place)
-        return _run(pieces, end) if end > place else place
-    ahead = pieces[place + 1].sense if place + 1 < len(pieces) else sense
-    if sense.kind is Kind.NOT and ahead.kind is Kind.LEAD and ahead.swallows:
-        end = _unknown_end(pieces, place + 1)
-        return end if end > place + 1 else place
-    if sense.kind in (Kind.LEAD, Kind.NOT, Kind.DEGREE, Kind.ALIEN):
-        return _run(pieces, place)
-    return place
-
-
-def _swallowed(pieces: Sequence[Piece], place: int) -> int:
-    """'with an old hat', 'with his wife': up to the clause's last word that is unknown or somebody else."""
-    end = place
-    for ahead in range(place + 1, min(place + _SEARCH, len(pieces))):
-        sense, age = pieces[ahead].sense, pieces[ahead].age
-        if sense.kind in (Kind.AND, Kind.OR, Kind.BREAK) or (sense.kind is Kind.LEAD and end > place):
-            break
-        if sense.expression or sense.smile is not None or age:
-            break
-        if sense.kind is Kind.ALIEN or sense.noun:
-            end = ahead + 1
-    return end
-
-
-def _run(pieces: Sequence[Piece], place: int) -> int:
-    """The end of unknown words with glue between them; `place` when there is none."""
-    end, bridges = place, {Kind.GLUE, Kind.DEGREE, Kind.NOT, Kind.LEAD}
-    if place < len(pieces) and pieces[place].sense.kind is Kind.DEGREE:
-        bridges -= {Kind.NOT, Kind.LEAD}  # 'smiling slightly, with glasses' without its comma
-    for ahead in range(place, min(place + _SEARCH, len(pieces))):
-        kind = pieces[ahead].sense.kind
-        if kind is Kind.ALIEN:
-            end = ahead + 1
-        elif kind not in bridges or (kind is not Kind.GLUE and end > place):
-            break
-    return end
+    return Reading(reader.claims, sorted(reader.unknown), reader.without_control)
 
 
 class _Reader:
@@ -109,6 +56,7 @@ class _Reader:
         self.place = 0
         self.claims: list[Claim] = []
         self.unknown: list[tuple[int, int]] = []
+        self.without_control: list[tuple[int, int]] = []
         self.degrees: list[Piece] = []
         self.negations: list[Piece] = []
         self.last: Claim | None = None
@@ -137,9 +85,17 @@ class _Reader:
         start = min([piece.start, *(one.start for one in before)])
         negated = len(self.negations) % 2 == 1
         sense = piece.sense if negated else _with_degrees(piece.sense, taken)
-        self.last = Claim(sense, start, piece.end, piece.age, negated)
+        self.last = Claim(sense, start, piece.end, piece.age, negated, self._is_attached())
         self.claims.append(self.last)
         self.degrees, self.negations = [], []
+
+    def _is_attached(self) -> bool:
+        for piece in self.pieces[self.place : self.place + _ADJECTIVES]:
+            if piece.sense.noun or piece.sense.kind is Kind.FILLER:
+                return True
+            if piece.sense.kind not in (Kind.CLAIM, Kind.DEGREE, Kind.GLUE):
+                return False
+        return False
 
     def _strengthen_last(self) -> None:
         """Degrees that follow their claim: 'smiling broadly', 笑得很灿烂."""
@@ -168,12 +124,15 @@ class _Reader:
     def _alien(self, piece: Piece) -> None:
         self._end(piece)
         self.unknown.append((piece.start, piece.end))
+        if piece.sense.known:
+            self.without_control.append((piece.start, piece.end))
 
     def _leave(self, degrees: Iterable[Piece]) -> None:
         """Degrees with nothing to change: 'a pretty woman' is not understood, 'a very man' is a slip."""
         for one in degrees:
             if one.sense.loose:
                 self.unknown.append((one.start, one.end))
+                self.without_control.append((one.start, one.end))
 
 
 def _graded(sense: Sense) -> bool:

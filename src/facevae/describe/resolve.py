@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from facevae.controls import Wanted
 from facevae.describe.parser import Claim
-from facevae.describe.senses import OLDEST, Stage, Years, opposite
+from facevae.describe.senses import OLDEST, Kind, Sense, Stage, Years, opposite
 
 COLD = frozenset({"neutral", "sad", "angry", "disgusted", "fearful"})
 """Expressions that a smile of more than `MOST_COLD_SMILE` contradicts."""
@@ -27,9 +27,10 @@ class Resolved:
 
 
 def resolve(claims: Sequence[Claim]) -> Resolved:
-    """One request for all claims. Of two that contradict each other the first stands, but for ages: a number
-    is stronger than a word such as 'boy'."""
+    """One request for all claims. Of two that contradict each other a noun is stronger than an adjective,
+    and for ages a number than both; else the first stands."""
     result = Resolved()
+    claims = _neither_nor(claims)
     sayable = [claim for claim in claims if not _is_beyond(claim)]
     result.beyond = [claim for claim in claims if _is_beyond(claim)]
     _gender(sayable, result)
@@ -38,13 +39,27 @@ def resolve(claims: Sequence[Claim]) -> Resolved:
     return result
 
 
+def _neither_nor(claims: Sequence[Claim]) -> list[Claim]:
+    """'Neither happy nor sad' is neutral."""
+    denied = [claim for claim in claims if claim.negated and claim.sense.expression]
+    happy = [claim for claim in denied if claim.sense.expression == "happy"]
+    cold = [claim for claim in denied if claim.sense.expression in COLD]
+    if not happy or not cold:
+        return list(claims)
+    neutral = replace(happy[0], sense=Sense(Kind.CLAIM, expression="neutral"), negated=False)
+    spanned = replace(neutral, start=min(one.start for one in (happy[0], cold[0])),
+                      end=max(one.end for one in (happy[0], cold[0])))  # fmt: skip
+    kept = [claim for claim in claims if claim not in (*happy, *cold)]
+    return sorted([*kept, spanned], key=lambda claim: claim.start)
+
+
 def _is_beyond(claim: Claim) -> bool:
     sense = claim.sense
     if not claim.negated:
         return False
     if claim.age or (sense.gender and sense.stage and sense.stage.asks):
         return True
-    if sense.gender:
+    if sense.gender and not sense.expression and sense.smile is None:
         return False
     if sense.stage:
         return opposite(sense.stage) is None
@@ -53,11 +68,11 @@ def _is_beyond(claim: Claim) -> bool:
 
 def _gender(claims: Sequence[Claim], result: Resolved) -> None:
     first: Claim | None = None
-    for claim in claims:
-        gender = claim.sense.gender
-        if not gender:
-            continue
-        gender = GENDERS[gender] if claim.negated else gender
+    gendered = [claim for claim in claims if claim.sense.gender]
+    for claim in sorted(gendered, key=lambda claim: (claim.sense.rank, claim.start)):
+        gender = str(claim.sense.gender)
+        denied = claim.negated and not claim.sense.expression and claim.sense.smile is None
+        gender = GENDERS[gender] if denied else gender
         first = first or claim
         if result.request.setdefault("gender", gender) == gender:
             result.kept.append((claim, "gender"))
@@ -69,7 +84,7 @@ def _face(claims: Sequence[Claim], result: Resolved) -> None:
     """Expression and smile. A claim with both, such as laughing, is taken or dropped whole."""
     expression: str | None = None
     smile: float | None = None
-    taken: list[Claim] = []
+    taken: dict[tuple[str | None, float | None], Claim] = {}
     for claim in claims:
         own, wide = claim.sense.expression, claim.sense.smile
         if own is None and wide is None:
@@ -78,11 +93,11 @@ def _face(claims: Sequence[Claim], result: Resolved) -> None:
             own, wide = None, 0.0
         if claim.negated and (claim.sense.smile or 0.0) > 0.9 and _smiles_less(claims):
             continue
-        rival = next((one for one in taken if _clash(*_face_of(one), own, wide)), None)
+        rival = next((one for face, one in taken.items() if _clash(*face, own, wide)), None)
         if rival:
             result.conflicts.append((rival, claim))
             continue
-        taken.append(claim)
+        taken.setdefault((own, wide), claim)
         expression = own or expression
         smile = wide if smile is None else max(smile, wide or 0.0)
         result.kept += [(claim, "expression")] if own else []
@@ -94,10 +109,6 @@ def _face(claims: Sequence[Claim], result: Resolved) -> None:
 def _smiles_less(claims: Sequence[Claim]) -> bool:
     """'Not laughing but smiling a little' denies the laughing alone."""
     return any(not claim.negated and 0 < (claim.sense.smile or 0.0) < 0.9 for claim in claims)
-
-
-def _face_of(claim: Claim) -> tuple[str | None, float | None]:
-    return (None, 0.0) if claim.negated else (claim.sense.expression, claim.sense.smile)
 
 
 def _clash(expression: str | None, smile: float | None, other: str | None, wide: float | None) -> bool:
@@ -122,7 +133,8 @@ class _Ages:
         self.result = result
         self.numbers = [claim for claim in claims if claim.age]
         staged = [(claim, claim.sense.stage) for claim in claims if claim.sense.stage]
-        self.stages = [(claim, stage) for claim, stage in staged if stage.asks and not claim.negated]
+        asking = [(claim, stage) for claim, stage in staged if stage.asks and not claim.negated]
+        self.stages = sorted(asking, key=lambda pair: _weakness(pair[0]))
         self.grown = [(claim, stage) for claim, stage in staged if not stage.asks and not claim.negated]
         self.excluded = [
             (claim, other)
@@ -137,8 +149,9 @@ class _Ages:
             self.result.request["age"] = low if low == high else (low, high)
 
     def _from_numbers(self) -> Years:
-        # 'A father of two, forty': the first number that suits the words, if any does.
-        first = next((one for one in self.numbers if self._suits(one)), self.numbers[0])
+        # The first number that suits the words, if any does, and rather '24 years' than '7'.
+        suiting = [one for one in self.numbers if self._suits(one)] or self.numbers
+        first = next((one for one in suiting if one.age and one.age.sure), suiting[0])
         years, used = _closed(first), [first]
         for claim in (one for one in self.numbers if one is not first):
             both = _overlap(_closed(first), _closed(claim))
@@ -167,7 +180,7 @@ class _Ages:
         used: list[Claim] = []
         best: tuple[Claim, Stage] | None = None
         for claim, stage in self.stages:
-            merged = stage if best is None else _merge(best[1], stage)
+            merged = stage if best is None else _merge(best[1], stage, best[0].sense.noun > claim.sense.noun)
             if best and merged is None:
                 self.result.conflicts.append((best[0], claim))
             elif merged:
@@ -192,16 +205,28 @@ class _Ages:
         self.result.kept += [(claim, "age") for claim in claims]
 
 
-def _merge(first: Stage, second: Stage) -> Stage | None:
-    """What two stages say together: 'young' and 'boy' are a boy, 'old' and 'baby' nothing (None)."""
+def _weakness(claim: Claim) -> tuple[bool, bool, int]:
+    """The order in which claims for an age are heard: nouns, then what describes one, then the rest."""
+    return not claim.sense.noun, not claim.attached, claim.start
+
+
+def _merge(first: Stage, second: Stage, adjective: bool = False) -> Stage | None:
+    """What two stages say together: 'young' and 'boy' are a boy, 'old' and 'baby' nothing (None).
+
+    adjective: whether the second narrows the first, a noun: a young grandmother is as young as one can be.
+    """
     first_fits, second_fits = _within(first.typical, second.possible), _within(second.typical, first.possible)
     if first_fits and second_fits:
         both = _overlap(first.typical, second.typical)
-        # Where they do not overlap, as in 'a very young girl', the second is the noun.
-        return Stage(both, _overlap(first.possible, second.possible) or both) if both else second
+        # Where they do not overlap, as in 'a very young girl', the noun stands.
+        other = first if adjective else second
+        return Stage(both, _overlap(first.possible, second.possible) or both) if both else other
     if second_fits:
         return second
-    return first if first_fits else None
+    if first_fits:
+        return first
+    both = _overlap(first.possible, second.possible) if adjective else None
+    return Stage(both, both) if both and both[0] < both[1] else None
 
 
 def _is_open(claim: Claim) -> bool:

@@ -7,12 +7,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facevae.describe.chinese import SIMPLER
 from facevae.describe.numbers import DASHES, is_numeric
+from facevae.describe.traditional import SIMPLER
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff〇"
 _PATTERN = re.compile(
-    rf"(?P<number>\d{{1,9}}(?:\.\d{{1,9}})?)|(?P<han>[{_HAN}])"
+    rf"(?P<number>\d{{1,9}}(?:\.\d{{1,9}})?|(?<![\d.])\.\d{{1,9}})|(?P<han>[{_HAN}])"
     rf"|(?P<word>[^\W\d_{_HAN}]+(?:'[^\W\d_{_HAN}]+)*)|(?P<mark>\.\.+|\S)"
 )
 

@@ -30,15 +30,21 @@ def say_summary(
     conflicts: Sequence[tuple[str, str]],
     hints: Mapping[str, str],
     lacking: Sequence[str],
+    without_control: Sequence[str] = (),
 ) -> str:
-    """Up to five lines: understood, not understood, contradictions, perhaps meant, lacking in the model."""
+    """Lines: understood, lacking in the model, without control, not understood, contradictions, typos.
+
+    without_control: those of `not_understood` that are known, and said as such.
+    """
     say = _say_chinese if language == "zh" else _say_english
-    return "\n".join(say(request, not_understood, conflicts, hints, lacking))
+    unknown = [phrase for phrase in not_understood if phrase not in without_control]
+    return "\n".join(say(request, unknown, without_control, conflicts, hints, lacking))
 
 
 def _say_english(
     request: Request,
-    not_understood: Sequence[str],
+    unknown: Sequence[str],
+    without_control: Sequence[str],
     conflicts: Sequence[tuple[str, str]],
     hints: Mapping[str, str],
     lacking: Sequence[str],
@@ -47,8 +53,10 @@ def _say_english(
     lines = [f"Understood: {', '.join(asked) or 'nothing that a control stands for'}."]
     if lacking:
         lines.append(f"This model has no control for: {', '.join(lacking)}.")
-    if not_understood:
-        lines.append(f"Not understood, or without a control: {_quoted(not_understood)}.")
+    if without_control:
+        lines.append(f"No control for {_quoted(without_control)} yet: that is left to chance.")
+    if unknown:
+        lines.append(f"Not understood: {_quoted(unknown)}.")
     lines += [f"Contradiction: took '{taken}', dropped '{dropped}'." for taken, dropped in conflicts]
     lines += [f"Did you mean '{known}' by '{word}'?" for word, known in hints.items()]
     return lines
@@ -64,7 +72,8 @@ def _english_part(name: str, value: Wanted) -> str:
 
 def _say_chinese(
     request: Request,
-    not_understood: Sequence[str],
+    unknown: Sequence[str],
+    without_control: Sequence[str],
     conflicts: Sequence[tuple[str, str]],
     hints: Mapping[str, str],
     lacking: Sequence[str],
@@ -73,8 +82,10 @@ def _say_chinese(
     lines = [f"听懂了：{'，'.join(asked) or '没有可以控制的内容'}。"]
     if lacking:
         lines.append(f"这个模型没有对应的控制：{'、'.join(lacking)}。")
-    if not_understood:
-        lines.append(f"没听懂，或没有对应的控制：{'、'.join(f'“{phrase}”' for phrase in not_understood)}。")
+    if without_control:
+        lines.append(f"暂时无法控制{_quoted_chinese(without_control)}，随机生成。")
+    if unknown:
+        lines.append(f"没听懂：{_quoted_chinese(unknown)}。")
     lines += [f"互相矛盾：采用“{taken}”，忽略“{dropped}”。" for taken, dropped in conflicts]
     lines += [f"“{word}”是不是想说“{known}”？" for word, known in hints.items()]
     return lines
@@ -88,6 +99,10 @@ def _chinese_part(name: str, value: Wanted) -> str:
         return f"笑容 {say_value(value)}（0 到 1）"
     word = _CHINESE.get(str(value), str(value))
     return f"表情{word}" if name == "expression" else word
+
+
+def _quoted_chinese(phrases: Sequence[str]) -> str:
+    return "、".join(f"“{phrase}”" for phrase in phrases)
 
 
 def _quoted(phrases: Sequence[str]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from facevae.attributes import Attribute, Schema, Value, is_missing
-from facevae.editing import freed
 from facevae.errors import ControlError, did_you_mean
 from facevae.generator import Controls
+from facevae.linear_reader import freed
 
 
 @dataclass(frozen=True)

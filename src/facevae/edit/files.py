@@ -61,7 +61,7 @@ def edit_files(
     taken: set[str] = set()
     rows: list[dict[str, Any]] = []
     for done, path in enumerate(photos):
-        report = partial(progress, f"refining {path.name}") if progress else None
+        report = partial(progress, f"editing {path.name}") if progress else None
         try:
             photo = read_photo(path)
             edits = edit_photo(generator, photo, changes, faces, way, None, refine_steps, detail, report)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from facevae.edit.way import Request, Way
-from facevae.editing import freed
 from facevae.flow import FlowPrior
+from facevae.linear_reader import freed
 
 
 def flow_step(prior: FlowPrior, z: Tensor, request: Request, way: Way) -> Tensor:

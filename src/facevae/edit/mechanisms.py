@@ -12,11 +12,12 @@ from facevae.attributes import Attribute, Schema, is_missing
 from facevae.edit.flow_step import flow_step
 from facevae.edit.search import look, search_step
 from facevae.edit.way import Mechanism, Request, Way
-from facevae.editing import LatentReader, LinearReader
+from facevae.editing import LatentReader
 from facevae.errors import CheckpointError, ConfigError, ControlError, DataError, did_you_mean
 from facevae.features import eyes
 from facevae.flow import FlowPrior
-from facevae.generator import Controls, FaceGenerator, Latents
+from facevae.generator import Controls, FaceGenerator, Latents, Progress
+from facevae.linear_reader import LinearReader
 
 AUTO: tuple[Mechanism, ...] = ("search", "direction", "flow", "cvae")
 """What 'auto' means: the first of these that knows all that is asked; from the table in docs/edit.md."""
@@ -125,12 +126,14 @@ def edit_latents(
     asked: Sequence[Controls],
     mechanism: str | Way = "auto",
     guidance: float | None = None,
+    progress: Progress | None = None,
 ) -> Latents:
     """Latents (N, D) of the same people with `asked` attributes instead of their `own`; (N, D).
 
     What `asked` has otherwise than `own` is changed, the rest kept, and what goes along with a change
     (`editing.RELATED`) is left free; a row without change comes back as it was. mechanism: 'auto', 'flow',
-    'direction', 'cvae' (which leaves latents as they are: decode them with `asked`), or a Way. No randomness.
+    'direction', 'cvae' (which leaves latents as they are: decode them with `asked`), or a Way. progress:
+    called with (steps done, steps in all) of each search. No randomness.
     Raises ControlError and ConfigError as `find_way` does, DataError for another width or other counts.
     """
     _check(generator, latents)
@@ -145,7 +148,7 @@ def edit_latents(
         way = find_way(generator, changed, mechanism, guidance)
         if names and way.mechanism != "cvae":
             request = Request([own[row] for row in rows], [asked[row] for row in rows], names)
-            edited[rows] += _step(generator, edited[rows], request, way)
+            edited[rows] += _step(generator, edited[rows], request, way, progress)
     return edited.numpy()
 
 
@@ -171,10 +174,12 @@ def decoder_controls(
     return [{name: row[name] for name in names if name in row} for row in rows]
 
 
-def _step(generator: FaceGenerator, z: Tensor, request: Request, way: Way) -> Tensor:
+def _step(
+    generator: FaceGenerator, z: Tensor, request: Request, way: Way, progress: Progress | None = None
+) -> Tensor:
     """(N, D) to add to z (N, D), whose rows ask for the same attributes, from and to the same categories."""
     if way.mechanism == "search":
-        return _search_step(generator, z, request, way)
+        return _search_step(generator, z, request, way, progress)
     step = torch.zeros_like(z)
     if way.mechanism == "flow":
         assert isinstance(generator.prior, FlowPrior)  # find_way has seen its controls
@@ -231,7 +236,9 @@ def _wanted(
     return rows, changes
 
 
-def _search_step(generator: FaceGenerator, z: Tensor, request: Request, way: Way) -> Tensor:
+def _search_step(
+    generator: FaceGenerator, z: Tensor, request: Request, way: Way, progress: Progress | None
+) -> Tensor:
     """(N, D) found by `search_step`, which sets out from the straight step."""
     reader, features = require_reader(generator), eyes(generator.device)
     assert reader.face is not None  # find_way has seen that both are there
@@ -246,8 +253,9 @@ def _search_step(generator: FaceGenerator, z: Tensor, request: Request, way: Way
         rows, changes = _wanted(reader.face, before.values.cpu(), request.part(part), way.strength)
         wanted = list(zip(rows, changes, strict=True))
         step = search_step(
-            reader.face, features, generator.model.decoder, here, before, start[part].to(here), wanted, held
-        )
+            reader.face, features, generator.model.decoder, here, before, start[part].to(here), wanted, held,
+            progress,
+        )  # fmt: skip
         parts.append(step.cpu())
     return torch.cat(parts)
 

@@ -73,8 +73,9 @@ def edit_photo(
 
     changes: {'age': 60} for a value, {'age': '+20'} for a difference from what is read, {'gender': 'female'};
     values out of bounds are held within them, and the edit's notes say so. faces: 'largest', 'all', or
-    indices in the order of size. mechanism, guidance: see `edit_latents`. refine_steps: see `refine_latents`,
-    which calls progress. detail: share, 0 to 1, of the photo's own detail that is kept.
+    indices in the order of size. mechanism, guidance: see `edit_latents`. refine_steps: see `refine_latents`.
+    detail: share, 0 to 1, of the photo's own detail that is kept. progress: called with (done, in all) of
+    the faces that are found, of the steps that refine and of those that search.
     Raises DataError when there is no face or not the one asked for, ControlError for a change that the model
     cannot make, ConfigError for other arguments.
     """
@@ -82,7 +83,8 @@ def edit_photo(
     if not parsed:
         raise ConfigError("nothing to change: give at least one attribute, such as age=+20")
     way = find_way(generator, {change.wanted for change in parsed}, mechanism, guidance)
-    found = _chosen(generator.reconstruct(photo, "largest" if faces == "largest" else "all"), faces)
+    wanted = "largest" if faces == "largest" else "all"
+    found = _chosen(generator.reconstruct(photo, wanted, progress), faces)
     aligned = np.stack([one.aligned for one in found])
     latents = np.stack([one.latent for one in found])
     own: list[Controls] = read_attributes(generator, latents) if generator.reader else [{} for _ in found]
@@ -93,7 +95,7 @@ def edit_photo(
         latents = refine_latents(generator, aligned, latents, refine_steps, progress, told)
     schema = editable(generator, way)
     asked, notes = zip(*(apply_changes(schema, one, parsed) for one in own), strict=True)
-    moved = edit_latents(generator, latents, own, asked, way)
+    moved = edit_latents(generator, latents, own, asked, way, progress=progress)
     before = generator.decode(latents, told)
     after = generator.decode(moved, decoder_controls(generator, own, asked, way.mechanism))
     return [
@@ -107,13 +109,20 @@ def edit_photo(
 
 
 def paste_edits(
-    generator: FaceGenerator, photo: Photos, edits: Sequence[Edit], detail: float = DETAIL
+    generator: FaceGenerator,
+    photo: Photos,
+    edits: Sequence[Edit],
+    detail: float = DETAIL,
+    progress: Progress | None = None,
 ) -> Photos:
     """The photo with all these edits in their places, (H, W, 3) uint8.
 
-    Faces larger in the photo than the model draws them go through its upscaler, where it has one.
+    Faces larger in the photo than the model draws them go through its upscaler, where it has one. progress:
+    called with (faces done, faces in all).
     """
-    for edit in edits:
+    for done, edit in enumerate(edits):
+        if progress:
+            progress(done, len(edits))
         pair = np.stack([edit.decoded, edit.reconstruction])
         if generator.upscaler is not None and edit.face.size_px > generator.size_px:
             pair = generator.upscale(pair)

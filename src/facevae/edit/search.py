@@ -23,6 +23,7 @@ ALIKE = 12.0
 docs/edit.md."""
 
 Decode = Callable[[Tensor], Tensor]
+Progress = Callable[[int, int], None]
 Changes = Sequence[tuple[int, Tensor]]
 """(row of the reader, by how much its reading is to change (N,)) of all that is asked."""
 
@@ -51,11 +52,13 @@ def search_step(
     start: Tensor,
     changes: Changes,
     held: Sequence[int],
+    progress: Progress | None = None,
 ) -> Tensor:
     """(N, D) to add to z (N, D), so that decode(z + step) reads as asked and looks as much as it did.
 
     before: the faces of z. start: (N, D), the step to begin with. held: rows of the reader that are to
-    stay. Minimised by STEPS Adam steps, for each face as if it were alone:
+    stay. progress: called with (steps done, STEPS). Minimised by STEPS Adam steps, for each face as if it
+    were alone:
 
         ASKED mean_asked ((r' - r - change) / std)^2 + HELD sum_attribute mean_rows ((r' - r) / std)^2
         + ALIKE d(x', x)
@@ -80,4 +83,6 @@ def search_step(
         optimizer.zero_grad()
         loss.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        if progress:
+            progress(done + 1, STEPS)
     return start + move.detach() * scale

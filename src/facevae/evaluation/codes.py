@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from facevae.data.dataset import FaceDataset
@@ -17,12 +18,11 @@ from facevae.evaluation.pictures import figure, likeness, real_floors
 from facevae.evaluation.real import RealFaces, StageProgress, silent
 from facevae.generator import FaceGenerator
 from facevae.images import Photos, to_photos, to_tensor
-from facevae.metrics.elbo import best_std, elbo_terms, importance_weighted_nll
+from facevae.metrics.elbo import estimate_elbo, importance_weighted_nll
 from facevae.metrics.extractor import FeatureExtractor
 from facevae.metrics.latent import active_units
 from facevae.metrics.posterior import frechet_gap, kl_nats_per_dim, two_sample_accuracy
 from facevae.metrics.reconstruction import psnr_db, ssim
-from facevae.model import FaceVAE
 from facevae.validation import eval_batches
 
 BOUND_FACES = 256
@@ -50,14 +50,15 @@ def encode_split(
     generator: FaceGenerator,
     data: Path,
     split: str,
-    most: int | None = None,
+    indices: NDArray[np.int64] | None = None,
     progress: StageProgress = silent,
 ) -> Codes:
-    """Posteriors and reconstructions of the first `most` faces of a split, with their own attributes."""
+    """Posteriors and reconstructions of the faces at `indices` of a split (None: all), with their own
+    attributes, in that order."""
     faces = FaceDataset(data, split, generator.size_px, generator.model.config.schema)
-    count = min(len(faces), most or len(faces))
+    count = len(faces) if indices is None else len(indices)
     means, logvars, pictures = [], [], []
-    for x, attributes in eval_batches(generator.model, faces, count):
+    for x, attributes in eval_batches(generator.model, faces, indices):
         mean, logvar = generator.model.encoder(x, attributes)
         pictures.append(to_photos(generator.model.decoder(mean, attributes)))
         means.append(mean.cpu())
@@ -87,44 +88,39 @@ def reconstruction_figures(
 
 
 def likelihood_figures(
-    generator: FaceGenerator, data: Path, seed: int, progress: StageProgress = silent
+    generator: FaceGenerator, data: Path, split: str, seed: int, progress: StageProgress = silent
 ) -> dict[str, Any]:
-    """The bounds on -log p(x) of validation faces, in nats and bits per pixel value.
+    """The bounds on -log p(x) of held-out faces, in nats and bits per pixel value.
 
-    The observation is a Gaussian around the decoder's output whose one std is the likeliest for posterior
-    draws of these faces (sigma-VAE), whatever the model was trained with, so that models compare. The prior
-    is N(0, I), as in the ELBO. The importance-weighted bound takes BOUND_DRAWS draws of BOUND_FACES faces.
+    The ELBO is that of `metrics.elbo.estimate_elbo`, with its standard error. The importance-weighted bound,
+    of the same observation and prior, takes BOUND_DRAWS draws of BOUND_FACES faces.
     """
-    faces = FaceDataset(data, "validation", generator.size_px, generator.model.config.schema)
-    model, draw = generator.model, torch.Generator().manual_seed(seed)
-    std = _likeliest_std(model, faces, torch.Generator().manual_seed(seed))
-    terms = []
-    for x, attributes in eval_batches(model, faces):
-        noise = torch.randn(1, len(x), generator.latent_dim, generator=draw).to(x.device)
-        terms.append(torch.stack(elbo_terms(model, x, attributes, noise, std), dim=1).cpu())
-    elbo, reconstruction, kl = torch.cat(terms).double().mean(dim=0).tolist()
-    bound = _importance_weighted(generator, faces, std, draw, progress)
-    dims, count, fewer = 3 * generator.size_px**2, len(faces), len(bound)
-    per_dim = partial(_bits, dims=dims)
+    faces = FaceDataset(data, split, generator.size_px, generator.model.config.schema)
+    elbo = estimate_elbo(generator.model, partial(eval_batches, generator.model, faces), seed)
+    draw = torch.Generator().manual_seed(seed)
+    bound = _importance_weighted(generator, faces, elbo.pixel_std, draw, progress).double()
+    count, fewer = len(faces), len(bound)
+    bits = bits_per_dim(bound.mean()[None], 3 * generator.size_px**2)
     return {
-        "negative_elbo_nats": figure(elbo, count),
-        "reconstruction_nats": figure(reconstruction, count),
-        "kl_nats": figure(kl, count),
-        "bits_per_dim": figure(per_dim(elbo), count),
-        "importance_weighted_nats": figure(float(bound.mean()), fewer),
-        "importance_weighted_bits_per_dim": figure(per_dim(float(bound.mean())), fewer),
-        "pixel_std": figure(std, count),
+        "negative_elbo_nats": figure(elbo.negative_elbo_nats, count, std=elbo.standard_error_nats),
+        "reconstruction_nats": figure(elbo.reconstruction_nats, count),
+        "kl_nats": figure(elbo.kl_nats, count),
+        "bits_per_dim": figure(elbo.bits_per_dim, count),
+        "importance_weighted_nats": figure(float(bound.mean()), fewer, std=float(bound.std() / fewer**0.5)),
+        "importance_weighted_bits_per_dim": figure(float(bits), fewer),
+        "pixel_std": figure(elbo.pixel_std, count),
     }
 
 
 def latent_figures(codes: Codes, generator: FaceGenerator, seed: int) -> dict[str, Any]:
     """Use of the latent, and the gap between what the decoder was trained on and what it is sampled from.
 
-    The floors compare two draws of the prior at the same count.
+    The prior's latents are drawn as `FaceGenerator.sample` draws them, with the model's own guidance. The
+    floors compare two such draws at the same count.
     """
     count, latent_dim = codes.mean.shape
     posterior = codes.draws(seed)
-    prior, double = (_prior_draws(generator, count, seed + shift) for shift in (1, 2))
+    prior, double = (sampled_latents(generator, count, seed + shift * count) for shift in (1, 2))
     per_dim = kl_nats_per_dim(codes.mean, codes.logvar).sort(descending=True).values
     return {
         "active_units": figure(active_units(codes.mean), count),
@@ -138,20 +134,10 @@ def latent_figures(codes: Codes, generator: FaceGenerator, seed: int) -> dict[st
     }
 
 
-def _prior_draws(generator: FaceGenerator, count: int, seed: int) -> Tensor:
-    draw = torch.Generator().manual_seed(seed)
-    choice = torch.rand(count, generator=draw)
-    return generator.prior.sample(torch.randn(count, generator.latent_dim, generator=draw), choice)
-
-
-@torch.no_grad()
-def _likeliest_std(model: FaceVAE, faces: FaceDataset, draw: torch.Generator) -> float:
-    variances = []
-    for x, attributes in eval_batches(model, faces):
-        mean, logvar = model.encoder(x, attributes)
-        z = reparameterise(mean, logvar, torch.randn(mean.shape, generator=draw).to(mean.device))
-        variances.append((len(x), best_std(x, model.decoder(z, attributes)) ** 2))
-    return float((sum(n * v for n, v in variances) / sum(n for n, _ in variances)) ** 0.5)
+def sampled_latents(generator: FaceGenerator, count: int, seed: int) -> Tensor:
+    """(N, D) latents of `FaceGenerator.sample(count, seed)`."""
+    seeds = [seed + index for index in range(count)]
+    return torch.from_numpy(generator.draw_latents(seeds, [{}] * count, 1.0, generator.guidance_used()))
 
 
 def _importance_weighted(
@@ -167,7 +153,3 @@ def _importance_weighted(
         parts.append(importance_weighted_nll(generator.model, x, attributes, noise, std).cpu())
         progress("importance-weighted bound", start + len(x), count)
     return torch.cat(parts)
-
-
-def _bits(nats: float, dims: int) -> float:
-    return float(bits_per_dim(torch.tensor([nats], dtype=torch.float64), dims))

@@ -83,31 +83,39 @@ def guidance_figures(
     generator: FaceGenerator,
     real: RealFaces,
     extractor: FeatureExtractor,
-    unguided: Tensor,
+    free: Tensor,
     seed: int,
     progress: StageProgress = silent,
     guidance: float | None = None,
 ) -> dict[str, Any]:
     """What asking costs, for section 'control': samples with the controls of real faces beside free ones.
 
-    unguided: (N, F) features of samples without controls; both sides have GUIDED_FACES of them, or N. The
-    controls are those of the reference's faces, drawn by `seed`, what is not known of each left out.
+    free: (N, F) features of samples for which nothing was asked, as `FaceGenerator.sample` draws them; all
+    have GUIDED_FACES of them, or N. The controls are those of the reference's faces, drawn by `seed`, what is
+    not known of each left out; a prior with controls is asked for them with `guidance` and without (1).
     Empty for a model without controls.
     """
     names = generator.schema.names
     if not names:
         return {}
-    count = min(GUIDED_FACES, len(unguided))
+    count = min(GUIDED_FACES, len(free))
     faces = np.random.default_rng(seed).choice(real.reference, count)
     controls = [{name: real.train_rows[face].get(name) for name in names} for face in faces]
-    photos = generator.sample(count, seed, controls, guidance=guidance).photos
-    features = extractor(photos, partial(progress, "features of controlled samples"))
     reference = real.train_features[real.reference]
-    return {
-        **({"guidance": generator.guidance_used(guidance)} if generator.prior.schema.names else {}),
-        "frechet_unguided": figure(frechet_distance(reference, unguided[:count]), count),
-        "frechet_guided": figure(frechet_distance(reference, features), count),
+
+    def distance(strength: float | None) -> dict[str, Any]:
+        photos = generator.sample(count, seed, controls, guidance=strength).photos
+        features = extractor(photos, partial(progress, "features of controlled samples"))
+        return figure(frechet_distance(reference, features), count)
+
+    figures = {
+        "frechet_free": figure(frechet_distance(reference, free[:count]), count),
+        "frechet_guided": distance(guidance),
     }
+    if generator.prior.schema.names:
+        figures["frechet_unguided"] = distance(1.0)
+        return {"guidance": generator.guidance_used(guidance), **figures}
+    return figures
 
 
 def disentanglement_figures(latents: Tensor, rows: Rows) -> dict[str, Any]:

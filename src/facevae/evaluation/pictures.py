@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -57,7 +58,7 @@ class Judged:
     places: Tensor  # (N, P) float16
     sections: dict[str, Any]
     nearest_train: NDArray[np.int64]
-    """(N,) the training face nearest to each sample by features."""
+    """(N,) the training face nearest to each sample, or to its mirror image, by features."""
     nearest_distance: Tensor  # (N,)
 
 
@@ -98,15 +99,14 @@ def judge_samples(
     shown = photos[:DETECTED_FACES]
     generation["detected"] = figure(share_with_face(shown, progress), len(shown), floors["detected"]["value"])
     progress("distances between samples and real faces", 2, 3)
-    distance, index = nearest(features, real.train_features)
-    unseen = nearest(real.validation_features, real.train_features)[0]
-    pool = small_pixels(real.train)
-    memorisation = {
-        "feature": _memorised(distance, unseen),
-        "pixel": _memorised(
-            nearest(small_pixels(photos), pool)[0], nearest(small_pixels(real.validation), pool)[0]
-        ),
-    }
+    train, pool = real.train_features, small_pixels(real.train)
+    distance, index = nearest_either_way(photos, features, extractor, train)
+    unseen, _ = nearest_either_way(real.validation, real.validation_features, extractor, train)
+    pixels, pixels_unseen = (
+        nearest_either_way(faces, small_pixels(faces), small_pixels, pool)[0]
+        for faces in (photos, real.validation)
+    )
+    memorisation = {"feature": _memorised(distance, unseen), "pixel": _memorised(pixels, pixels_unseen)}
     pairwise = mean_pairwise_distance(features, seed=seed)
     diversity = {"pairwise_distance": figure(pairwise, len(photos), floors["pairwise_distance"]["value"])}
     progress("distances between samples and real faces", 3, 3)
@@ -184,6 +184,19 @@ def faces_in_crop(photo: Photos, detector: FaceDetector) -> list[Face]:
     """
     enlarged = Image.fromarray(photo).resize((DETECT_PX, DETECT_PX), Image.Resampling.LANCZOS)
     return detector.detect(np.asarray(enlarged), every=False)
+
+
+def nearest_either_way(
+    photos: Photos, vectors: Tensor, view: Callable[[Photos], Tensor], pool: Tensor
+) -> tuple[Tensor, Tensor]:
+    """As `nearest`, of each face or of its mirror image, whichever lies nearer to one of the pool.
+
+    Training mirrors half of its faces, so a mirrored copy is a copy. vectors: (N, F), what `view` makes of
+    the photos (N, H, W, 3); pool: (M, F).
+    """
+    distance, index = nearest(vectors, pool)
+    mirrored, index_mirrored = nearest(view(np.ascontiguousarray(photos[:, :, ::-1])), pool)
+    return torch.minimum(distance, mirrored), torch.where(mirrored < distance, index_mirrored, index)
 
 
 def small_pixels(photos: Photos) -> Tensor:

@@ -15,14 +15,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from facevae.attributes import Value
-from facevae.data.dataset import FaceDataset, read_rows
+from facevae.data.dataset import FaceDataset, read_dataset_info, read_rows
 from facevae.errors import DataError
 from facevae.files import atomic_file, cache_folder
 from facevae.images import Photos
 from facevae.metrics.extractor import FeatureExtractor, Seen
 
-MOST_TRAIN_FACES = 50_000
-"""Training faces looked at; more would not fit in a laptop's memory and change no figure."""
+MOST_FACES = 50_000
+"""Faces of a split that are looked at; more would not fit in a laptop's memory and change no figure."""
 
 PROBED = "activations at stride 16"
 """What probes read, for reports: figures of others are no figures to compare with."""
@@ -43,6 +43,8 @@ class RealFaces:
     name: str
     licence: str
     template: str
+    split: str
+    """The split that the held-out faces are of: 'validation', or 'test' where there is one."""
     size_px: int
     train: Photos  # (N, H, W, 3) uint8
     validation: Photos  # (M, H, W, 3) uint8
@@ -52,6 +54,8 @@ class RealFaces:
     validation_places: Tensor  # (M, P) float16
     train_rows: Rows
     validation_rows: Rows
+    train_indices: NDArray[np.int64]  # (N,) their positions in the split, which may have more faces
+    validation_indices: NDArray[np.int64]  # (M,)
     fingerprint: str
     """Hash of every pixel of both splits: two reports with the same one judged by the same faces."""
     key: str
@@ -63,7 +67,7 @@ class RealFaces:
         """The section 'data' of a report."""
         return {
             "name": self.name, "licence": self.licence, "train": len(self.train),
-            "validation": len(self.validation), "fingerprint": self.fingerprint,
+            "validation": len(self.validation), "split": self.split, "fingerprint": self.fingerprint,
         }  # fmt: skip
 
     def settings(self, samples: int, seed: int, extractor: FeatureExtractor) -> dict[str, Any]:
@@ -81,33 +85,36 @@ def load_real_faces(
     seed: int,
     extractor: FeatureExtractor,
     progress: StageProgress = silent,
+    split: str = "validation",
 ) -> RealFaces:
-    """Read both splits of `data` at `size_px` and their features, from the cache where it has them.
+    """Read the training faces of `data` and those held out in `split` at `size_px`, with their features, from
+    the cache where it has them.
 
     The reference and its double are disjoint draws of min(samples, N / 2) training faces each, by `seed`.
     Raises DataError when a split is empty or too small to be halved.
     """
-    train, train_rows = _split(data, "train", size_px, seed)
-    validation, validation_rows = _split(data, "validation", size_px, seed)
+    train, train_rows, train_indices = _split(data, "train", size_px, seed)
+    validation, validation_rows, validation_indices = _split(data, split, size_px, seed)
     half = min(samples, len(train) // 2)
     if half < 2 or len(validation) < 2:
         raise DataError(
-            f"{data} has {len(train)} training and {len(validation)} validation faces: too few to measure "
+            f"{data} has {len(train)} training and {len(validation)} {split} faces: too few to measure "
             "by. Prepare at least 4 and 2; some thousands make figures that mean something."
         )
     order = np.random.default_rng(seed).permutation(len(train))
-    info = FaceDataset(data, "validation", size_px).info
+    info = read_dataset_info(data)
     hashes = [hashlib.sha256(split.tobytes()).hexdigest() for split in (train, validation)]
     fingerprint = hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
     decided_by = f"{fingerprint} {half} {sorted(extractor.identity.items())}"
     seen = [
-        _seen(split, key, what, extractor, progress)
-        for split, key, what in zip((train, validation), hashes, ("training", "validation"), strict=True)
+        _seen(faces, key, what, extractor, progress)
+        for faces, key, what in zip((train, validation), hashes, ("training", split), strict=True)
     ]
     return RealFaces(
         name=info.get("name") or data.name,
         licence=info.get("licence") or "not stated",
         template=_template(info),
+        split=split,
         size_px=size_px,
         train=train,
         validation=validation,
@@ -117,6 +124,8 @@ def load_real_faces(
         validation_places=seen[1].places,
         train_rows=train_rows,
         validation_rows=validation_rows,
+        train_indices=train_indices,
+        validation_indices=validation_indices,
         fingerprint=fingerprint,
         key=hashlib.sha256(decided_by.encode()).hexdigest()[:24],
         reference=order[:half],
@@ -124,13 +133,19 @@ def load_real_faces(
     )
 
 
-def _split(data: Path, split: str, size_px: int, seed: int) -> tuple[Photos, Rows]:
+def held_out_split(data: Path) -> str:
+    """The split to measure on: 'test' where `data` has one, since settings were chosen on the validation
+    faces; else 'validation'."""
+    return "test" if read_dataset_info(data).get("counts", {}).get("test") else "validation"
+
+
+def _split(data: Path, split: str, size_px: int, seed: int) -> tuple[Photos, Rows, NDArray[np.int64]]:
     faces = FaceDataset(data, split, size_px)
     chosen = np.arange(len(faces))
-    if len(faces) > MOST_TRAIN_FACES:
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(faces))[:MOST_TRAIN_FACES])
+    if len(faces) > MOST_FACES:
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(faces))[:MOST_FACES])
     rows = read_rows(data, split)
-    return faces.read(chosen.tolist()), [rows[index] for index in chosen]
+    return faces.read(chosen.tolist()), [rows[index] for index in chosen], chosen
 
 
 def _seen(

@@ -8,7 +8,7 @@ from typing import Any
 from facevae.checkpoint import read_json
 from facevae.digests import sha256_file
 from facevae.errors import CheckpointError
-from facevae.evaluation.real import MOST_TRAIN_FACES
+from facevae.evaluation.real import MOST_FACES
 
 LEAST_SAMPLES = 2000
 """Samples below which a model that copies one face in twenty may pass by luck."""
@@ -50,7 +50,7 @@ def _other_weights(found: dict[str, Any], model: Path) -> list[str]:
 
 def _other_faces(found: dict[str, Any], config: dict[str, Any]) -> list[str]:
     trained, measured = config["dataset"], found["data"]
-    expected = (trained["name"], min(trained["counts"]["train"], MOST_TRAIN_FACES))
+    expected = (trained["name"], min(trained["counts"]["train"], MOST_FACES))
     got = (measured["name"], measured["train"])
     if got == expected:
         return []

@@ -27,8 +27,9 @@ def upscaling_figures(
     samples: Photos,
     extractor: FeatureExtractor,
     progress: StageProgress = silent,
+    split: str = "validation",
 ) -> dict[str, Any]:
-    """Section 'upscaler': bicubic and upscaled halves of validation faces against the faces, and sharpness.
+    """Section 'upscaler': faces of `split`, halved and enlarged, against themselves, and their sharpness.
 
     samples: (N, S, S, 3) uint8 of the model. {'absent': why} for a model without upscaler or faces prepared
     too small. No randomness.
@@ -40,7 +41,7 @@ def upscaling_figures(
         return {"absent": f"the upscaler is measured on faces prepared at {large_px} px or more"}
     stage, steps = "upscaler", 4
     progress(stage, 0, steps)
-    splits = [FaceDataset(data, "validation", size_px) for size_px in (large_px, generator.size_px)]
+    splits = [FaceDataset(data, split, size_px) for size_px in (large_px, generator.size_px)]
     indices = range(min(len(splits[0]), MOST_FACES))
     real, small = (split.read(indices) for split in splits)
     progress(stage, 1, steps)

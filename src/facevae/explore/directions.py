@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -204,14 +203,3 @@ def _category_reader(probe: CategoryProbe, category: str) -> Callable[[Photos, T
         return shown
 
     return read
-
-
-def prior_draws(generator: FaceGenerator, count: int, seed: int) -> Latents:
-    """(count, D) latents of the prior, for nobody in particular."""
-    draw = torch.Generator().manual_seed(seed)
-    choice, noise = (
-        torch.rand(count, generator=draw),
-        torch.randn(count, generator.latent_dim, generator=draw),
-    )
-    latents: Latents = generator.prior.sample(noise, choice).numpy()
-    return latents

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 import facevae
 from facevae.checkpoint import write_json
-from facevae.data.dataset import FaceDataset, read_rows
 from facevae.engine import keep_freed_memory
-from facevae.evaluation.codes import encode_split
+from facevae.evaluation.codes import encode_split, sampled_latents
 from facevae.evaluation.labels import probe_facts, real_probes
 from facevae.evaluation.pictures import without_nan
 from facevae.evaluation.real import RealFaces, StageProgress, load_real_faces, silent
@@ -31,7 +30,6 @@ from facevae.explore.directions import (
     measure_effects,
     name_of,
     principal_directions,
-    prior_draws,
 )
 from facevae.explore.landscape import Plane, coloured_views, map_cells, map_picture
 from facevae.explore.page import Atlas, Strip, write_atlas_page
@@ -99,16 +97,16 @@ def draw_atlas(
     progress: StageProgress,
 ) -> Atlas:
     """Measure and decode all that the page shows; pictures of generated faces go to `out`/pictures too."""
-    codes = encode_split(generator, data, "train", MAP_FACES, progress)
+    codes = encode_split(generator, data, "train", faces.train_indices[:MAP_FACES], progress)
     centre, covariance = aggregate_posterior(codes.mean, codes.logvar)
     ways = principal_directions(covariance, directions)
     ways += active_dimensions(covariance, codes.mean, codes.logvar, directions)
-    probes, base = real_probes(faces, seed), prior_draws(generator, BASE_FACES, seed)
+    probes, base = real_probes(faces, seed), sampled_latents(generator, BASE_FACES, seed).numpy()
     effects = measure_effects(generator, ways, face_readings(probes, faces), base, extractor, progress)
     latents = codes.mean.numpy()
     plane = Plane.fit(latents, np.stack([way.vector for way in ways[: min(2, directions)]]), seed)
-    rows = read_rows(data, "train")[: len(latents)]
-    own = FaceDataset(data, "train", generator.size_px) if real else None
+    rows = faces.train_rows[: len(latents)]
+    own = faces.train if real else None
     figures = {
         "format_version": 1,
         "model": {"name": generator.name, "size_px": generator.size_px, "latent_dim": generator.latent_dim,
@@ -170,15 +168,16 @@ def _map(
     generator: FaceGenerator,
     plane: Plane,
     latents: Latents,
-    own: FaceDataset | None,
+    own: Photos | None,
     seed: int,
     out: Path,
 ) -> Photos:
     """The plane as one picture: real faces of `own` where given, else decoded draws of the prior."""
-    placed = latents if own is not None else prior_draws(generator, MAP_SAMPLES, seed + 1)
-    cells = map_cells(plane.place(placed), plane.bounds)
+    if own is None:
+        latents = sampled_latents(generator, MAP_SAMPLES, seed + BASE_FACES).numpy()
+    cells = map_cells(plane.place(latents), plane.bounds)
     chosen = list(cells.values())
-    photos = generator.decode(placed[chosen]) if own is None else own.read(chosen)
+    photos = generator.decode(latents[chosen]) if own is None else own[chosen]
     sheet = map_picture(list(cells), photos)
     if own is None:  # a picture of real faces is not a generated one, and stays in the page alone
         write_png(out / "pictures" / "map.png", sheet, model=generator.name, job="explore")

@@ -21,6 +21,8 @@ class HubFaceGenerator(_Mixin, FaceGenerator):
     Needs the extra 'hub'. Files are JSON, safetensors, Markdown and PNG; nothing is pickled.
     """
 
+    folder: Path
+
     def __init__(
         self,
         folder: str | Path,

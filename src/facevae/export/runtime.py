@@ -45,11 +45,15 @@ def onnx_generator(name_or_dir: str | Path = "face64") -> FaceGenerator:
     require("onnxruntime", "onnx", "the runtime 'onnx'")
     given = Path(name_or_dir)
     if (given / EXPORT_FILE).is_file():
-        return _from_export(given, _read_export(given))
+        made = _from_export(given, _read_export(given))
+        made.folder = given
+        return made
     source = load_source(name_or_dir)
     generator, folder = source.generator, _cached_export(source)
-    return assembled(folder, _read_export(folder), _weights(generator), generator.prior, generator.name,
-                      generator.reader)  # fmt: skip
+    made = assembled(folder, _read_export(folder), _weights(generator), generator.prior, generator.name,
+                     generator.reader)  # fmt: skip
+    made.folder = source.folder
+    return made
 
 
 def _cached_export(source: Source) -> Path:

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 
+from facevae.errors import ConfigError
 from facevae.export.networks import CHECKED, Network, Port, draw_attributes, plain
 from facevae.flow import FlowPrior, strength
-from facevae.prior import GaussianMixturePrior, Prior
+from facevae.prior import GaussianMixturePrior, NormalPrior, Prior
 
 TRUNCATION = Port("truncation", (), "0..1; less is more typical", batched=False)
 GUIDANCE = Port("guidance", (), "0 or more; 1 is the distribution itself", batched=False)
@@ -87,12 +88,17 @@ class NormalSampler(nn.Module):
 
 
 def sampler_of(prior: Prior) -> Network:
-    """The prior as one network. noise is N(0, I); what else goes in depends on the kind of prior."""
+    """The prior as one network. noise is N(0, I); what else goes in depends on the kind of prior.
+
+    Raises ConfigError for a kind that has no network here.
+    """
     draw, dim = torch.Generator().manual_seed(1), prior.latent_dim
     inputs = [Port("noise", (dim,), "drawn from N(0, I)")]
     examples = [torch.randn(CHECKED, dim, generator=draw)]
-    module: nn.Module = NormalSampler()
-    if isinstance(prior, FlowPrior):
+    module: nn.Module
+    if isinstance(prior, NormalPrior):
+        module = NormalSampler()
+    elif isinstance(prior, FlowPrior):
         module = FlowSampler(prior) if prior.schema.width else PlainFlowSampler(prior)
         if prior.schema.width:
             meaning = f"{', '.join(prior.schema.names)}, encoded as the schema says; zeros where not asked"
@@ -102,6 +108,11 @@ def sampler_of(prior: Prior) -> Network:
         module = MixtureSampler(prior)
         inputs.append(Port("choice", (), "drawn from U(0, 1)"))
         examples.append(torch.rand(CHECKED, generator=draw))
+    else:
+        raise ConfigError(
+            f"a prior of kind '{prior.kind}' cannot be exported: expected normal, gmm or flow. "
+            "Fit one of them with: facevae prior MODEL DATA --out NEW"
+        )
     inputs.append(TRUNCATION)
     examples.append(torch.tensor(0.9))
     if prior.schema.width:

@@ -15,7 +15,7 @@ from facevae.export.to_onnx import described
 
 REMEDY = (
     "litert-torch does not go together with all that facevae's other extras need (docs/export.md). "
-    "In an environment of its own: pip install 'facevae[litert]'"
+    "In an environment of its own: pip install '.[litert]'"
 )
 
 

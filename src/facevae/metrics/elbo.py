@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from facevae.distributions import gaussian_nll, kl_to_standard_normal, reparameterise
+from facevae.distributions import bits_per_dim, gaussian_nll, kl_to_standard_normal, reparameterise
 from facevae.model import FaceVAE
 
 DECODED_AT_ONCE = 64
@@ -41,6 +42,50 @@ def elbo_terms(model: FaceVAE, x: Tensor, attributes: Tensor | None, noise: Tens
     reconstruction_nats = _nll(model, x, attributes, z, std).mean(dim=0)  # (B,)
     kl_nats = kl_to_standard_normal(mean, logvar).sum(dim=1)  # (B,)
     return ElboTerms(reconstruction_nats + kl_nats, reconstruction_nats, kl_nats)
+
+
+class Elbo(NamedTuple):
+    """The negative evidence lower bound over a set of faces: means, and how sure the first is."""
+
+    negative_elbo_nats: float  # per image
+    standard_error_nats: float  # of that mean: over the faces and the one draw of each
+    reconstruction_nats: float
+    kl_nats: float
+    bits_per_dim: float
+    pixel_std: float  # of the observation, on the scale -1..1
+
+
+Batches = Callable[[], Iterable[tuple[Tensor, Tensor | None]]]
+"""Starts over the faces: (x (B, C, H, W), attributes (B, A) or None)."""
+
+
+@torch.no_grad()
+def estimate_elbo(model: FaceVAE, batches: Batches, seed: int) -> Elbo:
+    """The ELBO by one posterior draw of each face, against the prior N(0, I).
+
+    The observation is a Gaussian around the decoder's output whose one std is the likeliest for other such
+    draws of these faces (sigma-VAE), whatever the model was trained with, so that models compare.
+    Deterministic for a seed. Sources: Kingma and Welling 2014, equation 7; Rybkin et al. 2021.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    errors, counts, latent_dim = [], [], 0
+    for x, attributes in batches():
+        mean, logvar = model.encoder(x, attributes)
+        z = reparameterise(mean, logvar, torch.randn(mean.shape, generator=draw).to(mean.device))
+        errors.append(best_std(x, model.decoder(z, attributes)) ** 2)
+        counts.append(len(x))
+        latent_dim = mean.shape[1]
+    std = (sum(n * error for n, error in zip(counts, errors, strict=True)) / sum(counts)) ** 0.5
+    parts, dims = [], 1
+    for x, attributes in batches():
+        dims = x[0].numel()
+        noise = torch.randn(1, len(x), latent_dim, generator=draw).to(x.device)
+        parts.append(torch.stack(elbo_terms(model, x, attributes, noise, std), dim=1).cpu())
+    terms = torch.cat(parts).double()  # (N, 3)
+    elbo, reconstruction, kl = terms.mean(dim=0).tolist()
+    error = float(terms[:, 0].std() / len(terms) ** 0.5)
+    bits = float(bits_per_dim(torch.tensor([elbo], dtype=torch.float64), dims))
+    return Elbo(elbo, error, reconstruction, kl, bits, std)
 
 
 @torch.no_grad()

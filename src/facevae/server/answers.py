@@ -175,6 +175,25 @@ class ModelsAnswer(BaseModel):
     version: str
 
 
+class OperationAnswer(BaseModel):
+    """One thing that can be asked of the service."""
+
+    method: str
+    path: str
+    summary: str
+
+
+class OverviewAnswer(BaseModel):
+    """What there is."""
+
+    name: str
+    version: str
+    model: str
+    docs: str = Field(description="Path of the description as a page.")
+    openapi: str = Field(description="Path of the description as OpenAPI 3.1.")
+    operations: list[OperationAnswer]
+
+
 class StatusAnswer(BaseModel):
     """How the service is."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -19,17 +19,18 @@ from facevae.models import DEFAULT_MODEL
 from facevae.server import docs_page
 from facevae.server.batching import Draw, run_together
 from facevae.server.config import ServerConfig
+from facevae.server.disconnect import Disconnect
 from facevae.server.engine import Engine
 from facevae.server.guard import Guard
 from facevae.server.metrics import Metrics
 from facevae.server.observe import Observe
-from facevae.server.openapi import PHOTO_PATHS, describe_service
+from facevae.server.openapi import OPERATIONS, PHOTO_PATHS, describe_service
 from facevae.server.problems import answer_with_problems, problem
+from facevae.server.proxies import Proxied, route_of
 from facevae.server.routes import art, faces, morphs, photos, status
 from facevae.server.service import Service
 from facevae.server.uploads import PhotoReader
 
-LOG = logging.getLogger("facevae.server")
 EXPOSED = ("X-Request-Id", "X-Facevae-Seed", "Retry-After")
 
 
@@ -61,17 +62,24 @@ def create_app(
         app.include_router(part.router, prefix="/v1")
     app.include_router(docs_page.router)
     known = _describe_once(app, generator, config)
-    app.router.routes.append(Route("/v1/{rest:path}", Nowhere(known), include_in_schema=False))
+    for path in ("/v1", "/v1/{rest:path}"):
+        app.router.routes.append(Route(path, Nowhere(known), include_in_schema=False))
     # The last one added is the outermost.
-    app.add_middleware(Guard, config=config, photo_paths=PHOTO_PATHS)
+    studio = config.studio and importlib.util.find_spec("gradio") is not None
+    app.add_middleware(Disconnect, paths=OPERATIONS)
+    app.add_middleware(
+        Guard, config=config, photo_paths=PHOTO_PATHS, studio=studio,
+        retry_after_s=lambda: service.engine.jobs.retry_after_s,
+    )  # fmt: skip
     if config.cors_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=config.cors_origins, allow_methods=["GET", "POST"],
+            ApiCors, allow_origins=config.cors_origins, allow_methods=["GET", "POST"],
             allow_headers=["Content-Type", "Accept", "X-API-Key", "Authorization", "X-Request-Id"],
             expose_headers=EXPOSED,
         )  # fmt: skip
     app.add_middleware(Observe, metrics=service.metrics, known=known)
-    return _with_studio(app, generator, config)
+    app.add_middleware(Proxied, trusted=config.trusted_proxies, root_path=config.root_path)
+    return _with_studio(app, service) if studio else _without_studio(app)
 
 
 def load_generator(model: str | Path, config: ServerConfig) -> FaceGenerator:
@@ -88,7 +96,10 @@ def load_generator(model: str | Path, config: ServerConfig) -> FaceGenerator:
 
 def _service(generator: FaceGenerator, config: ServerConfig) -> Service:
     metrics = Metrics()
-    engine = Engine(generator, config.batch_size, config.queue_size, config.photos_at_once, metrics.on_batch)
+    engine = Engine(
+        generator, config.batch_size, config.queue_size, config.photos_at_once, config.timeout_s,
+        metrics.on_batch,
+    )  # fmt: skip
     metrics.watch(engine)
     return Service(generator, config, engine, PhotoReader(config.uploads), metrics)
 
@@ -97,32 +108,46 @@ def _describe_once(app: FastAPI, generator: FaceGenerator, config: ServerConfig)
     """Make the description; returns the methods of each path."""
     document = describe_service(app, generator, config)
     app.openapi = lambda: document  # type: ignore[method-assign]  # as FastAPI's documentation extends it
-    described = {path: {method.upper() for method in methods} for path, methods in document["paths"].items()}
-    return {**described, "/v1/docs": {"GET"}, "/v1/openapi.json": {"GET"}}
+    known = {path: {method.upper() for method in methods} for path, methods in document["paths"].items()}
+    known |= {path: {"GET"} for path in ("/v1/", "/v1/docs", "/v1/openapi.json")}
+    return {
+        path: methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+        for path, methods in known.items()
+    }
 
 
-def _with_studio(app: FastAPI, generator: FaceGenerator, config: ServerConfig) -> FastAPI:
-    if config.studio and config.api_keys:
-        LOG.warning("there is no studio: a browser has no API key to show")
-    elif config.studio and importlib.util.find_spec("gradio"):
-        from facevae.studio import mount_studio
+def _with_studio(app: FastAPI, service: Service) -> FastAPI:
+    from facevae.studio import mount_studio
 
-        return mount_studio(app, generator, limits=config.uploads)
+    return mount_studio(app, service.generator, limits=service.config.uploads, jobs=service.engine.jobs)
+
+
+def _without_studio(app: FastAPI) -> FastAPI:
     app.router.routes.append(Route("/", docs_page.home, include_in_schema=False))
     return app
 
 
+class ApiCors(CORSMiddleware):
+    """Origins that are named may call the API; no page of another origin is let into the studio."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        api = scope["type"] == "http" and (scope["path"] + "/").startswith("/v1/")
+        await (super().__call__ if api else self.app)(scope, receive, send)
+
+
 class Nowhere:
-    """What is under /v1 and nothing: 404, or 405 for a path that knows other methods."""
+    """What is under /v1 and nothing: 404; or of a path that knows other methods, which they are."""
 
     def __init__(self, known: Mapping[str, set[str]]) -> None:
         """known: the methods of each path."""
         self.known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = ", ".join(sorted(self.known.get(scope["path"], ())))
+        allowed = ", ".join(sorted(self.known.get(route_of(scope), ())))
         name = str(scope.get("facevae.request_id", ""))
-        if allowed:
+        if allowed and scope["method"] == "OPTIONS":
+            answer = Response(status_code=204, headers={"Allow": allowed})
+        elif allowed:
             detail = f"{scope['method'][:20]} cannot be done here; there is {allowed}"
             answer = problem(405, detail, name, {"Allow": allowed})
         else:

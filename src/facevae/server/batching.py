@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from facevae.attributes import Value
-from facevae.generator import Controls, FaceGenerator, Latents, Samples
+from facevae.data.detect import Face
+from facevae.generator import (
+    Controls,
+    FaceGenerator,
+    Latents,
+    Progress,
+    Reconstruction,
+    Samples,
+    reconstructions,
+)
 from facevae.images import Photos
 
 Row = dict[str, Value]
@@ -43,7 +52,25 @@ class Encode:
     photos: Photos  # (N, H, W, 3) uint8
 
 
-Work = Draw | Decode | Encode
+@dataclass(frozen=True)
+class Reconstruct:
+    """Faces of a photo that are to go through the model and back."""
+
+    found: Sequence[Face]
+    photos: Photos  # (N, H, W, 3) uint8, aligned
+    upscale: bool = False
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """What became of them."""
+
+    faces: list[Reconstruction]
+    shown: Photos
+    """(N, H, W, 3) the reconstructions, or (N, 2H, 2W, 3) enlarged."""
+
+
+Work = Draw | Decode | Encode | Reconstruct
 
 
 def faces_of(work: Work) -> int:
@@ -53,40 +80,65 @@ def faces_of(work: Work) -> int:
     )
 
 
-def go_together(one: Work, other: Work) -> bool:
-    """Whether one pass of the network can serve both: drawing and decoding end in the same decoder."""
-    return isinstance(one, Encode) == isinstance(other, Encode)
+def run_together(
+    generator: FaceGenerator, works: Sequence[Work], progress: Progress | None = None
+) -> list[Any]:
+    """The result of each: Samples of a Draw, (N, H, W, 3) photos of a Decode, (N, D) latents of an Encode,
+    Reconstructed of a Reconstruct.
 
-
-def run_together(generator: FaceGenerator, works: Sequence[Work]) -> list[Any]:
-    """The result of each: Samples of a Draw, (N, H, W, 3) photos of a Decode, (N, D) latents of an Encode.
-
-    All of them must `go_together`. A face is the same whatever else is in the pass, up to the rounding of
-    float32: less than one grey level. Raises what FaceGenerator's methods raise.
+    What is to be read passes the encoder together, then what is to be seen the decoder. A face is the same
+    whatever else is in the pass, up to the rounding of float32: less than one grey level. progress: called
+    between the steps. Raises what FaceGenerator's methods raise.
     """
-    counts = [faces_of(work) for work in works]
-    if isinstance(works[0], Encode):
-        photos = np.concatenate([work.photos for work in works if isinstance(work, Encode)])
-        return _split(generator.encode(photos), counts)
-    seen = [work for work in works if not isinstance(work, Encode)]
-    latents = _latents(generator, seen)
-    rows = [row for work in seen for row in work.rows]
-    faces = _split(generator.decode(np.concatenate(latents), rows), counts)
-    large = [index for index, work in enumerate(seen) if work.upscale]
-    if large:
-        enlarged = generator.upscale(np.concatenate([faces[index] for index in large]))
-        for index, part in zip(large, _split(enlarged, [counts[index] for index in large]), strict=True):
-            faces[index] = part
+    latents = _latents(generator, works)
+    seen = [index for index, work in enumerate(works) if not isinstance(work, Encode)]
+    photos: dict[int, Photos] = {}
+    if seen:
+        rows = [row for index in seen for row in _rows(works[index])]
+        decoded = generator.decode(np.concatenate([latents[index] for index in seen]), rows, progress)
+        photos = dict(zip(seen, _split(decoded, [faces_of(works[index]) for index in seen]), strict=True))
+    shown = _enlarged(generator, works, photos, progress)
     return [
-        Samples(photos, z, list(work.seeds)) if isinstance(work, Draw) else photos
-        for work, photos, z in zip(seen, faces, latents, strict=True)
+        _result(work, latents[index], photos.get(index), shown.get(index)) for index, work in enumerate(works)
     ]
 
 
-def _latents(generator: FaceGenerator, works: Sequence[Draw | Decode]) -> list[Latents]:
-    """The latents of each work; those that are drawn with the same settings together."""
+def _result(work: Work, latents: Latents, photos: Photos | None, shown: Photos | None) -> Any:
+    if photos is None or shown is None:
+        return latents
+    if isinstance(work, Reconstruct):
+        return Reconstructed(reconstructions(work.found, work.photos, photos, latents), shown)
+    return Samples(shown, latents, list(work.seeds)) if isinstance(work, Draw) else shown
+
+
+def _rows(work: Work) -> Sequence[Controls]:
+    return work.rows if isinstance(work, Draw | Decode) else [{}] * faces_of(work)
+
+
+def _enlarged(
+    generator: FaceGenerator, works: Sequence[Work], photos: dict[int, Photos], progress: Progress | None
+) -> dict[int, Photos]:
+    """The photos of each, through the upscaler where that is asked for."""
+    large = [index for index in photos if getattr(works[index], "upscale", False)]
+    if not large:
+        return photos
+    enlarged = generator.upscale(np.concatenate([photos[index] for index in large]), progress)
+    return {
+        **photos,
+        **dict(zip(large, _split(enlarged, [len(photos[index]) for index in large]), strict=True)),
+    }
+
+
+def _latents(generator: FaceGenerator, works: Sequence[Work]) -> list[Latents]:
+    """The latents of each work: those that are read together, and those drawn with the same settings."""
     nothing: Latents = np.empty(0, dtype=np.float32)
     latents = [work.latents if isinstance(work, Decode) else nothing for work in works]
+    read = [index for index, work in enumerate(works) if isinstance(work, Encode | Reconstruct)]
+    if read:
+        photos = [work.photos for work in works if isinstance(work, Encode | Reconstruct)]
+        parts = _split(generator.encode(np.concatenate(photos)), [len(part) for part in photos])
+        for index, part in zip(read, parts, strict=True):
+            latents[index] = part
     groups: dict[tuple[float, float], list[int]] = {}
     for index, work in enumerate(works):
         if isinstance(work, Draw):

@@ -3,44 +3,62 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
-import math
-import time
-from collections import OrderedDict
-from collections.abc import Collection, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facevae.errors import FaceVAEError
 from facevae.server.config import ServerConfig
+from facevae.server.keys import FAILURES, Keys, UnauthorizedError
+from facevae.server.networks import client_of
 from facevae.server.problems import BusyError, problem, problem_of
-from facevae.server.uploads import TooLargeError
+from facevae.server.proxies import route_of
+from facevae.server.rates import RateLimit
+from facevae.server.reading import SMALL_BODY, ClientGoneError, Reading
 
-OPEN_PATHS = ("/v1/health", "/v1/ready", "/v1/docs", "/v1/openapi.json")
+OPEN_PATHS = ("/v1", "/v1/", "/v1/health", "/v1/ready", "/v1/docs", "/v1/openapi.json")
 """What needs no key: probes, and the description of the service."""
-SMALL_BODY = 2**20
-"""Bytes of requests that carry no photo; 64 latents of 512 numbers fit in."""
-FORM_BYTES = 16 * 2**10
-"""Room for the parts of a form beside its files."""
-MOST_CLIENTS = 10_000
-"""Clients that the rate limit remembers."""
+_LONG = r"(/[a-z]+)?/gradio_api/(queue/data|heartbeat/\w+|upload_progress"
+STREAMS = re.compile(_LONG + ")/?")
+"""Of the studio: answers that go on while a page is open. They are bounded in number, not in time."""
+CHEAP = re.compile(_LONG + r"|info|app_id|theme\.css|file=.*)/?")
+"""Of the studio below gradio_api: what neither computes nor stores, and does not count against the rate."""
+UPLOAD = re.compile(r"(/[a-z]+)?/gradio_api/upload/?")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
-class ClientGoneError(Exception):
-    """The client left before its request was whole."""
+class ForeignPageError(FaceVAEError):
+    """A page of another origin asks in the name of a visitor."""
 
 
 class Guard:
-    """ASGI middleware around everything under /v1, and the check of the Host header around all."""
+    """ASGI middleware around all of the service, its studio included."""
 
-    def __init__(self, app: ASGIApp, config: ServerConfig, photo_paths: Collection[str]) -> None:
-        """photo_paths: those whose requests carry photos and count in config.photos_at_once."""
-        self.app, self.config, self.photo_paths = app, config, photo_paths
-        self._keys = [_digest(key.encode()) for key in config.api_keys]
-        self._rate = RateLimit(config.rate_per_minute) if config.rate_per_minute else None
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: ServerConfig,
+        photo_paths: Collection[str],
+        studio: bool = False,
+        retry_after_s: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """photo_paths: those whose requests carry photos and count in config.photos_at_once. studio: whether
+        what is not under /v1 is more than the way there. retry_after_s: seconds until one of the present jobs
+        is done."""
+        self.app, self.config, self.photo_paths, self.studio = app, config, photo_paths, studio
+        self._retry_after_s = retry_after_s
+        rate = config.rate_per_minute
+        self._keys = Keys(config.api_keys, min(rate or FAILURES, FAILURES)) if config.api_keys else None
+        self._rate = RateLimit(rate) if rate else None
+        self._reading = Reading(config)
         self._photos = 0
+        self._in_hand: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,74 +70,115 @@ class Guard:
         try:
             await self._guarded(scope, receive, send)
         except FaceVAEError as error:
-            await problem_of(error, scope.get("facevae.request_id", ""))(scope, receive, send)
+            await _refusal(error, scope)(scope, receive, send)
         except ClientGoneError:
             return
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers, path = Headers(scope=scope), scope["path"]
-        name = scope.get("facevae.request_id", "")
+        headers, route = Headers(scope=scope), route_of(scope)
         if not self._is_our_host(headers):
             detail = f"this service is not '{headers.get('host', '')[:100]}'. See facevae serve --allow-host."
-            await problem(421, detail, name)(scope, receive, send)
+            refusal = problem(421, detail, scope.get("facevae.request_id", ""))
+            await refusal(scope, receive, send)
             return
-        if not path.startswith("/v1/") or path in OPEN_PATHS:
+        if route in OPEN_PATHS or not (_is_api(route) or self.studio):
             await self.app(scope, receive, send)
             return
-        client = scope["client"][0] if scope.get("client") else ""
-        if self._keys:
-            known = self._known(headers)
-            if known is None:
-                detail = "an API key is needed, as X-API-Key: KEY or Authorization: Bearer KEY"
-                refusal = problem(401, detail, name, {"WWW-Authenticate": "Bearer"})
-                await refusal(scope, receive, send)
-                return
-            client = f"key {known}"
-        if self._rate:
-            self._rate.count(client)
-        await self._in_time(scope, receive, send)
+        client = client_of(scope["client"][0] if scope.get("client") else "")
+        self._admit(headers, route, scope["method"], client)
+        with self._counted(client):
+            await self._in_time(scope, receive, send, client)
 
-    async def _in_time(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
+    def _admit(self, headers: Headers, route: str, method: str, client: str) -> None:
+        """Raises ForeignPageError, UnauthorizedError, BusyError for who may not ask, or not now."""
+        api, known = _is_api(route), None
+        if not api and method not in SAFE_METHODS and _is_foreign(headers):
+            raise ForeignPageError("the studio is for its own pages: this request is from another's")
+        if self._keys:
+            try:
+                known = self._keys.check(headers, client, basic=not api)
+            except UnauthorizedError:
+                if self._rate:
+                    self._rate.count(client)
+                raise
+        if self._rate and (api or _counts(route, method)):
+            self._rate.count(client if known is None else f"key {known}")
+
+    @contextmanager
+    def _counted(self, client: str) -> Iterator[None]:
+        """Bounds the requests in hand of one client, since a proxy's connections are not bounded."""
+        most = self.config.connections_per_client
+        if self._in_hand[client] >= most:
+            raise BusyError(f"this address has {most} requests in hand, as many as it may. Try again later.")
+        self._in_hand[client] += 1
+        try:
+            yield
+        finally:
+            self._in_hand[client] -= 1
+            if not self._in_hand[client]:
+                del self._in_hand[client]
+
+    async def _in_time(self, scope: Scope, receive: Receive, send: Send, client: str) -> None:
+        if STREAMS.fullmatch(route_of(scope)):
+            await self.app(scope, receive, send)
+            return
+        started, whole = False, not _has_body(Headers(scope=scope))
+        begun, most_s = asyncio.get_running_loop().time(), self.config.timeout_s
+        body_s = min(most_s, self.config.body_s)
+
+        async def hearing() -> Message:
+            nonlocal whole
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body") and not whole:
+                whole = True
+                _move(limit, begun + most_s)
+            return message
 
         async def noting(message: Message) -> None:
             nonlocal started
-            started = True
+            if not started:  # how long it may take to be read is the connection's matter
+                started = True
+                _move(limit, None)
             await send(message)
 
         try:
-            async with asyncio.timeout(self.config.timeout_s):
-                await self._admitted(scope, receive, noting)
+            async with asyncio.timeout(most_s if whole else body_s) as limit:
+                await self._admitted(scope, hearing, noting, client)
         except TimeoutError:
-            if not started:
-                detail = f"the answer took longer than {self.config.timeout_s:g} s, and was given up"
-                name = scope.get("facevae.request_id", "")
-                await problem(503, detail, name, {"Retry-After": "5"})(scope, receive, send)
+            if not started and whole:
+                detail = f"the answer took longer than {most_s:g} s, and was given up"
+                later = {"Retry-After": str(self._retry_after_s())}
+                await _told(503, detail, scope, later)(scope, receive, send)
+            elif not started:
+                detail = f"the body was not whole after {body_s:g} s"
+                await _told(408, detail, scope, {"Connection": "close"})(scope, receive, send)
 
-    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] not in self.photo_paths:
-            await self.app(scope, await _read(scope, receive, SMALL_BODY), send)
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send, client: str) -> None:
+        route = route_of(scope)
+        api, photo = _is_api(route), route in self.photo_paths
+        if not api and UPLOAD.fullmatch(route):  # Gradio bounds it, and puts it on the disk
+            await self.app(scope, receive, send)
             return
-        if self._photos >= self.config.photos_at_once:
-            raise BusyError(
-                f"{self._photos} requests with photos are in hand, as many as may. Try again later."
-            )
+        if photo:
+            self._check_photos()
+        most = SMALL_BODY if api and not photo else self._reading.largest
+        receive = await self._reading.whole(scope, receive, most, client)
+        if not photo:
+            await self.app(scope, receive, send)
+            return
+        self._check_photos()  # again: others' may have become whole first
         self._photos += 1
         try:
-            most = math.ceil(self.config.uploads.most_bytes * 4 / 3) + FORM_BYTES + SMALL_BODY
-            await self.app(scope, await _read(scope, receive, most), send)
+            await self.app(scope, receive, send)
         finally:
             self._photos -= 1
 
-    def _known(self, headers: Headers) -> int | None:
-        """Which key was sent; None for none. Takes as long whichever it is, and whatever was sent."""
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        sent = headers.get("x-api-key") or (token if kind.lower() == "bearer" else "")
-        digest, known = _digest(sent.strip().encode("latin-1", "replace")), None
-        for index, key in enumerate(self._keys):
-            if hmac.compare_digest(key, digest):
-                known = index
-        return known
+    def _check_photos(self) -> None:
+        if self._photos >= self.config.photos_at_once:
+            raise BusyError(
+                f"{self._photos} requests with photos are in hand, as many as may. Try again later.",
+                self._retry_after_s(),
+            )
 
     def _is_our_host(self, headers: Headers) -> bool:
         host = headers.get("host", "")
@@ -128,54 +187,47 @@ class Guard:
         return not hosts or name.strip("[]").lower() in hosts
 
 
-class RateLimit:
-    """A bucket of tokens for each client: full at first, refilled evenly. Source: RFC 2697, one rate."""
-
-    def __init__(self, per_minute: int) -> None:
-        self.per_minute = per_minute
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def count(self, client: str) -> None:
-        """Take a token. Raises BusyError, with the time to wait, when there is none."""
-        now = time.monotonic()
-        tokens, then = self._buckets.pop(client, (float(self.per_minute), now))
-        tokens = min(self.per_minute, tokens + (now - then) * self.per_minute / 60)
-        enough = tokens >= 1
-        self._buckets[client] = (tokens - enough, now)
-        while len(self._buckets) > MOST_CLIENTS:
-            self._buckets.popitem(last=False)
-        if not enough:
-            wait_s = math.ceil((1 - tokens) * 60 / self.per_minute)
-            raise BusyError(f"more than {self.per_minute} requests in a minute. Try again later.", wait_s)
+def _move(limit: asyncio.Timeout, when: float | None) -> None:
+    if not limit.expired():  # one that has expired cannot be moved, and a cancelled app may still send
+        limit.reschedule(when)
 
 
-async def _read(scope: Scope, receive: Receive, most: int) -> Receive:
-    """The whole body, at most `most` bytes, as what the app receives. Raises TooLargeError for more."""
-    fault = TooLargeError(f"too large a request: its body may have {most:,} bytes")
-    length = Headers(scope=scope).get("content-length", "")
-    if length.isdecimal() and (len(length) > 15 or int(length) > most):
-        raise fault
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most:
-            raise fault
-        more = message.get("more_body", False)
-    body: Message | None = {"type": "http.request", "body": b"".join(parts), "more_body": False}
-    parts.clear()
-
-    async def replay() -> Message:
-        nonlocal body
-        first, body = body, None
-        return first if first is not None else await receive()
-
-    return replay
+def _is_api(route: str) -> bool:
+    return route == "/v1" or route.startswith("/v1/")
 
 
-def _digest(key: bytes) -> bytes:
-    return hashlib.sha256(key).digest()
+def _counts(route: str, method: str) -> bool:
+    """Whether a request to the studio computes or stores something."""
+    return method not in SAFE_METHODS or ("/gradio_api/" in route and not CHEAP.fullmatch(route))
+
+
+def _has_body(headers: Headers) -> bool:
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Whether a page of another origin made a browser send this; what is no browser sends neither header."""
+    if site := headers.get("sec-fetch-site"):
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+
+
+def _refusal(error: FaceVAEError, scope: Scope) -> Response:
+    if isinstance(error, UnauthorizedError):
+        way = "Bearer" if _is_api(route_of(scope)) else 'Basic realm="facevae", charset="UTF-8"'
+        return _told(401, str(error), scope, {"WWW-Authenticate": way})
+    if isinstance(error, ForeignPageError):
+        return _told(403, str(error), scope)
+    plain = problem_of(error, scope.get("facevae.request_id", ""))
+    if _is_api(route_of(scope)):
+        return plain
+    again = plain.headers.get("retry-after")
+    return _told(plain.status_code, str(error), scope, {"Retry-After": again} if again else {})
+
+
+def _told(status: int, detail: str, scope: Scope, headers: dict[str, str] | None = None) -> Response:
+    """For the studio's page under the names by which Gradio shows it to people."""
+    if _is_api(route_of(scope)):
+        return problem(status, detail, scope.get("facevae.request_id", ""), headers)
+    return JSONResponse({"error": detail, "detail": detail}, status, headers)

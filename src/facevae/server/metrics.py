@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -48,8 +49,8 @@ class Metrics:
 
     def watch(self, engine: Engine) -> None:
         """Show how many wait in its queues."""
-        self._waiting.labels("batches").set_function(lambda: engine.batches.waiting)
-        self._waiting.labels("jobs").set_function(lambda: engine.jobs.waiting)
+        for lane in (engine.batches, engine.jobs.short, engine.jobs.long):
+            self._waiting.labels(lane.name).set_function(partial(getattr, lane, "waiting"))
 
     def on_batch(self, faces: int, seconds: float) -> None:
         """Count a pass of the network."""
@@ -70,5 +71,5 @@ class Metrics:
 def operation_of(path: str, known: Collection[str]) -> str:
     """The label of a path: few, whatever clients ask for."""
     if path in known:
-        return path.removeprefix("/v1/")
+        return path.removeprefix("/v1").strip("/") or "overview"
     return "other" if path.startswith("/v1") else "studio"

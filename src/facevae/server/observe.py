@@ -1,4 +1,4 @@
-"""The outermost layer: a request's id, its line in the log, its count, and the headers that browsers heed."""
+"""Around all but `proxies`: a request's id, its line in the log, its count, the headers browsers heed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facevae.server.logs import logged_method, logged_path, places
 from facevae.server.metrics import Metrics, operation_of
 from facevae.server.problems import problem
+from facevae.server.proxies import route_of
 
 ACCESS = logging.getLogger("facevae.access")
 ERRORS = logging.getLogger("facevae.server")
@@ -34,8 +36,8 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class Observe:
     """ASGI middleware; nothing that goes wrong inside gets past it."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, known: Collection[str]) -> None:
-        """known: paths that are counted each by itself."""
+    def __init__(self, app: ASGIApp, metrics: Metrics, known: Mapping[str, Collection[str]]) -> None:
+        """known: the methods of the paths that are counted each by itself. HEAD is answered there as GET."""
         self.app, self.metrics, self.known = app, metrics, known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,11 +46,13 @@ class Observe:
             return
         exchange = _Exchange(scope, send)
         scope["facevae.request_id"] = exchange.request_id
+        if exchange.method == "HEAD" and "GET" in self.known.get(exchange.path, ()):
+            scope = {**scope, "method": "GET"}
         self.metrics.in_hand.inc()
         try:
             await self.app(scope, receive, exchange.send)
-        except Exception:
-            ERRORS.exception("request %s failed", exchange.request_id)
+        except Exception as error:
+            ERRORS.error("request %s failed: %s", exchange.request_id, places(error))
             if exchange.status == 0:
                 detail = "The service failed; its log has the request's id."
                 await problem(500, detail, exchange.request_id)(scope, receive, exchange.send)
@@ -58,7 +62,7 @@ class Observe:
             status, seconds = exchange.status or 499, time.monotonic() - exchange.started
             self.metrics.on_answer(operation_of(exchange.path, self.known), status, seconds)
             if ACCESS.isEnabledFor(logging.INFO):
-                ACCESS.info(json.dumps(exchange.line(status, seconds), ensure_ascii=True))
+                ACCESS.info(json.dumps(exchange.line(status, seconds, self.known)))
 
 
 class _Exchange:
@@ -69,7 +73,7 @@ class _Exchange:
         given = headers.get("x-request-id", "")
         self.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
         self.started = time.monotonic()
-        self.method, self.path = str(scope["method"]), str(scope["path"])
+        self.method, self.path = str(scope["method"]), route_of(scope)
         self.client = scope["client"][0] if scope.get("client") else ""
         self.status, self.bytes_out = 0, 0
         self._send = send
@@ -79,6 +83,8 @@ class _Exchange:
             self.status = message["status"]
             self._add_headers(message)
         elif message["type"] == "http.response.body":
+            if self.method == "HEAD":
+                message = {**message, "body": b""}
             self.bytes_out += len(message.get("body", b""))
         await self._send(message)
 
@@ -94,11 +100,11 @@ class _Exchange:
         if api:
             headers.setdefault("Cache-Control", "no-store")
 
-    def line(self, status: int, seconds: float) -> dict[str, Any]:
-        """Neither the query nor a body nor a key: logs are read by many."""
+    def line(self, status: int, seconds: float, known: Collection[str]) -> dict[str, Any]:
+        """Neither the query nor a body nor a key, nor a path but the service's own: logs are read by many."""
         return {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "request_id": self.request_id, "client": self.client, "method": self.method,
-            "path": self.path[:200], "status": status, "ms": round(1000 * seconds, 1),
-            "bytes": self.bytes_out,
+            "request_id": self.request_id, "client": self.client,
+            "method": logged_method(self.method), "path": logged_path(self.path, known),
+            "status": status, "ms": round(1000 * seconds, 1), "bytes": self.bytes_out,
         }  # fmt: skip

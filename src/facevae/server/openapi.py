@@ -20,11 +20,13 @@ from facevae.server import answers, schemas
 from facevae.server.bodies import FORM, OPTIONS
 from facevae.server.config import ServerConfig
 from facevae.server.formats import JPEG, JSON, PNG, WEBP
+from facevae.server.guard import OPEN_PATHS
 from facevae.server.problems import MEDIA_TYPE, Problem
 
 REFERENCE = "#/components/schemas/{model}"
 FAULTS = {
     400: "The body cannot be read.", 401: "An API key is needed.", 406: "No form of the answer is accepted.",
+    408: "The body was too slow.",
     409: "The loaded model cannot do this.", 413: "Too large.", 415: "Not a format that is taken.",
     421: "The Host header names another service.", 422: "What is asked for cannot be.",
     429: "No room now, or too many requests: see Retry-After.", 500: "The service failed.",
@@ -115,13 +117,15 @@ def describe_service(app: FastAPI, generator: FaceGenerator, config: ServerConfi
                 operation["responses"]["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
             codes = FAULTS if path in OPERATIONS else ALWAYS
             _add_faults(operation, [code for code in codes if code != 401 or config.api_keys])
+    if config.root_path:
+        document["servers"] = [{"url": config.root_path}]
     if config.api_keys:
         components["securitySchemes"] = {
             "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             "bearer": {"type": "http", "scheme": "bearer"},
         }
         document["security"] = [{"key": []}, {"bearer": []}]
-        for path in ("/v1/health", "/v1/ready"):
+        for path in set(OPEN_PATHS) & set(document["paths"]):
             document["paths"][path]["get"]["security"] = []
     return document
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from facevae.console import printable
 from facevae.errors import (
     CheckpointError,
     ConfigError,
@@ -52,11 +53,15 @@ STATUS: tuple[tuple[type[FaceVAEError], int], ...] = (
 """The first class that an error is of gives its status. 409: the loaded model cannot do what is asked."""
 
 
+Printable = Annotated[str, BeforeValidator(printable)]
+"""Text that may repeat words of a request, such as half a character that no UTF-8 has."""
+
+
 class FieldError(BaseModel):
     """One fault of a request."""
 
-    field: str = Field(description="Where, such as controls.age.")
-    message: str
+    field: Printable = Field(description="Where, such as controls.age.")
+    message: Printable
 
 
 class Problem(BaseModel):
@@ -65,7 +70,7 @@ class Problem(BaseModel):
     type: str = Field("about:blank", description="about:blank: the status says what kind it is.")
     title: str
     status: int
-    detail: str = Field(description="What, where, what was got and what was expected.")
+    detail: Printable = Field(description="What, where, what was got and what was expected.")
     request_id: str = Field("", description="As in the answer's X-Request-Id and in the log.")
     errors: list[FieldError] = Field(default=[], description="The faults of a request one by one.")
 
@@ -83,7 +88,7 @@ def problem(
     data = body.model_dump(exclude_defaults=False)
     if not errors:
         del data["errors"]
-    text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+    text = json.dumps(data, ensure_ascii=False).encode("utf-8")
     return Response(text, status, dict(headers or {}), MEDIA_TYPE)
 
 

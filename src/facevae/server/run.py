@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import logging
 import os
 import signal
 import socket
 import sys
+from asyncio import Protocol
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import torch
 import uvicorn
@@ -20,11 +24,16 @@ from facevae.errors import ConfigError
 from facevae.generator import FaceGenerator
 from facevae.server.app import create_app, load_generator
 from facevae.server.config import ServerConfig
+from facevae.server.connections import RESERVE, Connection, Connections
+from facevae.server.logs import WithoutMessages
 
 MOST_CONNECTIONS = 1000
-COMPUTING = 4
-"""Threads of the service that compute: batches, jobs, the studio's. OpenMP gives each a team of its own, and
-teams that together outnumber the cores wait for each other asleep: a face took 190 ms instead of 50."""
+FILES = 200
+"""Open files beside connections: libraries, the log, the studio's."""
+COMPUTING = 3
+"""Threads of the service that compute: batches, short jobs, long ones; the studio's answers are jobs. OpenMP
+gives each a team of its own, and teams that together outnumber the cores wait for each other asleep: a face
+took 190 ms instead of 50."""
 GRACE_S = 5.0
 """Beyond the time limit of requests, for the answers to be sent."""
 
@@ -34,28 +43,19 @@ def run_service(
     config: ServerConfig,
     host: str = "127.0.0.1",
     port: int = 8000,
-    trusted_proxies: tuple[str, ...] = (),
     access_log: bool = True,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what was accepted.
 
-    port: 0 takes a free one; the address is told on standard error. trusted_proxies: addresses whose
-    X-Forwarded-For is believed. Raises ConfigError for an address that cannot be had, and as `create_app`.
+    port: 0 takes a free one; the address is told on standard error. Raises ConfigError for an address that
+    cannot be had, and as `create_app`.
     """
-    torch.set_num_threads(config.threads or max(1, (os.cpu_count() or 1) // COMPUTING))
+    _share_cores(config.threads or max(1, (os.cpu_count() or 1) // COMPUTING))
     with open_socket(host, port) as listener:
         generator = load_generator(model, config)
         app = create_app(generator, config)
         _log(access_log)
-        server = _Server(
-            app,
-            uvicorn.Config(
-                app, log_config=None, access_log=False, server_header=False, lifespan="on", ws="none",
-                proxy_headers=bool(trusted_proxies), forwarded_allow_ips=list(trusted_proxies),
-                limit_concurrency=MOST_CONNECTIONS,
-                timeout_graceful_shutdown=int(config.timeout_s + GRACE_S),
-            )
-        )  # fmt: skip
+        server = Server(app, config)
         # uvicorn, when done, raises the signal again for who was there before: an end as asked is no error.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
@@ -64,11 +64,28 @@ def run_service(
     say("facevae: stopped; what was accepted is done.")
 
 
-class _Server(uvicorn.Server):
-    """Ends the studio's open streams first: a page that is left open would hold the server up."""
+def _share_cores(threads: int) -> None:
+    """So many threads of one computation, of PyTorch and of OpenCV, where it is installed."""
+    torch.set_num_threads(threads)
+    if importlib.util.find_spec("cv2"):
+        importlib.import_module("cv2").setNumThreads(threads)
 
-    def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
-        super().__init__(config)
+
+class Server(uvicorn.Server):
+    """uvicorn's, with limits of connections.
+
+    Ends the studio's open streams first: a page that is left open would hold the server up.
+    """
+
+    def __init__(self, app: FastAPI, config: ServerConfig) -> None:
+        connections = Connections(config, most_connections())
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, server_header=False, lifespan="on", ws="none",
+                proxy_headers=False, http=cast(type[Protocol], partial(Connection, connections)),
+                timeout_graceful_shutdown=int(config.timeout_s + GRACE_S),
+            )
+        )  # fmt: skip
         self.app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -79,11 +96,29 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def most_connections() -> int:
+    """Connections for which there are files; more files are asked for first, as far as the system lets."""
+    try:
+        import resource
+    except ImportError:  # Windows, which counts otherwise
+        return MOST_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + RESERVE + FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return max(1, min(MOST_CONNECTIONS, soft - RESERVE - FILES))
+    return MOST_CONNECTIONS
+
+
 def open_socket(host: str, port: int) -> socket.socket:
     """A socket that listens. Raises ConfigError for an address that is taken or not this machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        made = socket.create_server((host, port), family=family, backlog=2048)
+        # create_server makes it of protocol 0, for which asyncio sets no TCP_NODELAY on what it accepts: all
+        # answers of a connection but the first then waited 40 ms for the client's delayed acknowledgement.
+        return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=made.detach())
     except (OSError, OverflowError) as error:
         taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         reason = "it is taken" if taken else str(error)
@@ -108,6 +143,8 @@ def _log(access: bool) -> None:
     requests.addHandler(lines)
     requests.setLevel(logging.INFO if access else logging.WARNING)
     requests.propagate = False
-    logging.basicConfig(
-        stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING
-    )
+    # uvicorn warns of each malformed request: whoever likes could fill the disk with that.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    rest = logging.StreamHandler(sys.stderr)
+    rest.setFormatter(WithoutMessages("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[rest], level=logging.WARNING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facevae.studio.build import build_studio
+from facevae.studio.files import FileLimits
 from facevae.studio.mount import end_streams, mount_studio
 
-__all__ = ["build_studio", "end_streams", "mount_studio"]
+__all__ = ["FileLimits", "build_studio", "end_streams", "mount_studio"]

@@ -37,6 +37,7 @@ class AugmentTab:
             given,
             [self.file, self.preview],
             told=True,
+            long=True,
             at=self.preview,
         )
 
@@ -107,10 +108,8 @@ class AugmentTab:
             int(count), self.studio.seed(written) if written else fresh_seed(), ranges, categories,
             float(truncation), bool(check), int(size_px),
         )  # fmt: skip
-        batch = make_batch(
-            self.studio.generator, wish,
-            lambda done, total: progress((done, total), desc=self.words("augment_do")),
-        )  # fmt: skip
+        report = self.studio.report(progress, self.words("augment_do"))
+        batch = make_batch(self.studio.generator, wish, report)
         data = batch.zipped(self.studio.generator.name, wish.truncation)
         file = self.studio.offered(f"faces-{wish.seed}.zip", data)
         return [gr.File(file, visible=True), self._preview(batch)]

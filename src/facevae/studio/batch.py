@@ -91,7 +91,7 @@ def make_batch(generator: FaceGenerator, wish: BatchWish, progress: Progress | N
         raise ConfigError("the detector found a face in none of these pictures: ask for something else")
     photos = chosen.samples.photos[kept]
     return Batch(
-        fitted(generator, photos, wish.size_px or generator.size_px),
+        fitted(generator, photos, wish.size_px or generator.size_px, progress),
         [controls[index] for index in kept],
         [chosen.samples.seeds[index] for index in kept],
         wish.count - len(kept),

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from html import escape
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import gradio as gr
 
 from facevae.generator import FaceGenerator
+from facevae.server.logs import places
 from facevae.studio.augmenting import AugmentTab
 from facevae.studio.create import CreateTab
 from facevae.studio.edit import EditTab
 from facevae.studio.mix import MixTab
 from facevae.studio.model import ModelTab
 from facevae.studio.morphing import MorphTab
+from facevae.studio.own_folder import own_folder
+from facevae.studio.protect import protection
 from facevae.studio.service import MOST_WAITING, Service
 from facevae.studio.studio import Studio
 from facevae.studio.style import StyleTab
 from facevae.studio.wording import LANGUAGES, Words
 
 T = TypeVar("T")
-
-DELETE_EVERY_S, DELETE_AFTER_S = 300, 1200
-"""How often uploads and offered files are looked through, and how old they may grow."""
-MOST_VISITORS = 64
-"""Whose photos and histories are kept in memory; the one longest away is forgotten first."""
+LOG = logging.getLogger(__name__)
 
 
 def in_a_loop(make: Callable[[], T]) -> T:
@@ -43,6 +43,34 @@ def in_a_loop(make: Callable[[], T]) -> T:
     return make()
 
 
+class QuietBlocks(gr.Blocks):
+    """Blocks whose faults Gradio does not print: their messages may repeat what a visitor sent."""
+
+    async def process_api(self, *given: Any, **named: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = await super().process_api(*given, **named)
+            return answer
+        except gr.Error as error:
+            error.print_exception = False
+            raise
+        except Exception as error:
+            LOG.warning("the studio was sent what it cannot take: %s", places(error))
+            raise gr.Error(escape(str(error)), print_exception=False) from None
+
+
+class StudioBlocks(QuietBlocks):
+    """Gradio's, protected as the mounted studio is when it is launched alone."""
+
+    def __init__(self, service: Service, **options: Any) -> None:
+        super().__init__(**options)
+        self.service = service
+
+    def launch(self, *args: Any, **options: Any) -> Any:
+        """As gradio.Blocks.launch. Other sites may show it in a frame, as Hugging Face does with Spaces."""
+        own = {**protection(self, self.service, framed=True), **(options.get("app_kwargs") or {})}
+        return super().launch(*args, **{**options, "app_kwargs": own, "ssr_mode": False})
+
+
 def build_studio(generator: FaceGenerator | Service, language: str = "en") -> gr.Blocks:
     """The studio in one language ('en' or 'zh'), to be launched or mounted. Nothing of it leaves the machine.
 
@@ -54,13 +82,15 @@ def build_studio(generator: FaceGenerator | Service, language: str = "en") -> gr
 
 def _build(generator: FaceGenerator | Service, language: str) -> gr.Blocks:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Gradio reads this when components are made, and again whenever it looks at a path.
+    os.environ["GRADIO_TEMP_DIR"] = str(own_folder())
     service = generator if isinstance(generator, Service) else Service(generator)
     words = Words(language)
     studio = Studio(service, words)
-    blocks = gr.Blocks(
+    blocks = StudioBlocks(
+        service,
         analytics_enabled=False,
         title=words("title"),
-        delete_cache=(DELETE_EVERY_S, DELETE_AFTER_S),
         fill_width=True,
     )
     with blocks:
@@ -69,7 +99,6 @@ def _build(generator: FaceGenerator | Service, language: str) -> gr.Blocks:
             _lay_tabs(studio, blocks)
         gr.HTML(f'<footer class="fv-footer">{escape(words("footer"))}</footer>')
     blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=1, api_open=False)
-    blocks.state_session_capacity = MOST_VISITORS
     return blocks
 
 

@@ -203,7 +203,7 @@ class CreateTab:
     def _told(self, description: Description) -> gr.HTML:
         text = say_summary(
             self.words.language, description.request, description.not_understood, description.conflicts,
-            description.hints, description.lacking,
+            description.hints, description.lacking, description.without_control,
         )  # fmt: skip
         lines = "<br>".join(escape(line) for line in text.splitlines())
         return gr.HTML(f'<p class="fv-note" role="status">{lines}</p>', visible=True)

@@ -30,9 +30,13 @@ class Subject:
     """The aligned face at the size of the model's upscaler, where it has one."""
 
 
+MOST_SUBJECTS = 16
+"""Faces of one photo; each is kept in memory while the visitor's page is."""
+
+
 def find_subjects(generator: FaceGenerator, photo: Photos) -> list[Subject]:
-    """The faces of a photo (H, W, 3) uint8, largest first. Raises DataError when there is none."""
-    found = generator.reconstruct(photo, "all")
+    """The MOST_SUBJECTS largest faces of a photo (H, W, 3) uint8, largest first. Raises DataError without."""
+    found = generator.reconstruct(photo, "all")[:MOST_SUBJECTS]
     latents = np.stack([one.latent for one in found])
     own: Sequence[Controls] = read_attributes(generator, latents) if generator.reader else [{} for _ in found]
     schema, side = editable(generator), generator.size_px

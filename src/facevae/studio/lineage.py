@@ -13,6 +13,8 @@ from facevae.studio.history import History
 
 MOST_PEOPLE = 24
 """Of one generation."""
+MOST_BYTES = 24 * 2**20
+"""Latents and faces of all generations of one visitor: about 80 full generations of 64 px."""
 
 
 class Generation(NamedTuple):
@@ -58,6 +60,11 @@ class Lineage:
     def focus(self) -> int | None:
         """The person whose genes are moved: the last chosen."""
         return self.here.chosen[-1] if self.here.chosen else None
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another generation."""
+        return sum(one.latents.nbytes + one.photos.nbytes for one in self.generations) >= MOST_BYTES
 
     def add(self, generation: Generation) -> None:
         """Another generation, and go there."""

@@ -14,7 +14,7 @@ from facevae.errors import DataError
 from facevae.provenance import EDITED
 from facevae.studio.breeding import breed, genes_of, with_genes
 from facevae.studio.history import History
-from facevae.studio.lineage import Generation, Lineage
+from facevae.studio.lineage import Generation, Lineage, Place
 from facevae.studio.parameters import Parameters, fresh_seed
 from facevae.studio.pictures import figure, grid, image, note
 from facevae.studio.studio import Studio
@@ -104,12 +104,16 @@ class MixTab:
         return self.show(state)
 
     def begun(self, state: Lineage) -> list[Any]:
-        """New people, of nobody."""
+        """New people, of nobody; where there is no more room, all others are forgotten."""
+        if state.full:
+            state.generations.clear()
+            state.place = History(Place())
         self._begin(state, Parameters(fresh_seed()))
         return self.show(state)
 
     def taken(self, steps: History[Parameters], state: Lineage) -> list[Any]:
         """The (first) face of Create joins the generation."""
+        self._need_room(state)
         self._someone(state)
         asked, generator = replace(steps.present, count=1), self.studio.generator
         samples = asked.samples(generator)
@@ -128,6 +132,7 @@ class MixTab:
 
     def bred(self, mutation: float, state: Lineage) -> list[Any]:
         """The chosen and their children are the next generation."""
+        self._need_room(state)
         chosen = state.here.chosen
         if not 2 <= len(chosen) <= MOST_PARENTS:
             raise self.studio.error("breed_needs", most=MOST_PARENTS)
@@ -152,6 +157,7 @@ class MixTab:
 
     def kept(self, state: Lineage) -> list[Any]:
         """The moved face joins its generation as somebody else."""
+        self._need_room(state)
         if state.focus is None:
             raise self.studio.error("mix_choose")
         latent = self._moved_latent(state)[None]
@@ -161,6 +167,7 @@ class MixTab:
 
     def joined(self, data: bytes | None, state: Lineage) -> list[Any]:
         """A photo's face joins the generation."""
+        self._need_room(state)
         photo = self.studio.photo(data or b"")
         self._someone(state)
         try:
@@ -181,6 +188,10 @@ class MixTab:
         self._someone(state)
         genes = state.here.genes or (0.0,) * len(self.sliders)
         return [self._people(state), self._face(state), self._lineage(state), *genes, state]
+
+    def _need_room(self, state: Lineage) -> None:
+        if state.full:
+            raise self.studio.error("mix_full", anew=self.words("mix_anew"))
 
     def _someone(self, state: Lineage) -> None:
         """Nobody is there when the tab's opening failed."""

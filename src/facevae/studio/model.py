@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from html import escape
@@ -12,8 +11,10 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from facevae.checkpoint import read_json
 from facevae.images import tile
 from facevae.model_card import FIGURES
+from facevae.regular_files import MOST_TEXT_BYTES, read_regular
 from facevae.studio.breeding import genes_of, with_genes
 from facevae.studio.pictures import image
 from facevae.studio.studio import Studio
@@ -62,7 +63,7 @@ class ModelTab:
         """A report in a frame of its own, without scripts."""
         if name not in self.pages:
             return ""
-        markup = self.pages[name].read_text(encoding="utf-8")
+        markup = read_regular(self.pages[name], MOST_REPORT_BYTES).decode("utf-8")
         return f'<iframe class="fv-report" sandbox title="{escape(name)}" srcdoc="{escape(markup)}"></iframe>'
 
     def _strips(self) -> list[tuple[str, str]]:
@@ -107,7 +108,8 @@ def model_card(folder: Path | None) -> str:
     path = folder / "README.md" if folder else None
     if path is None or not path.is_file():
         return ""
-    return re.sub(r"\A---\n.*?\n---\n", "", path.read_text(encoding="utf-8"), flags=re.S)
+    text = read_regular(path, MOST_TEXT_BYTES).decode("utf-8")
+    return re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)
 
 
 def measured(folder: Path | None) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def measured(folder: Path | None) -> dict[str, Any]:
     path = folder / "config.json" if folder else None
     if path is None or not path.is_file():
         return {}
-    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("measured", {})
+    figures: dict[str, Any] = read_json(path).get("measured", {})
     return figures
 
 

@@ -49,7 +49,7 @@ class MorphTab:
                 self.film = gr.HTML(elem_id="fv-morph-film")
         studio.on(self.die.click, self.rolled, [], [self.seeds])
         given = [self.seeds, self.drop, self.frames, self.size, self.loop]
-        studio.on(self.make.click, self.made, given, [self.film], told=True)
+        studio.on(self.make.click, self.made, given, [self.film], told=True, long=True)
 
     def rolled(self) -> str:
         return ", ".join(str(fresh_seed()) for _ in range(3))
@@ -68,16 +68,13 @@ class MorphTab:
         stops, names = self._stops(seeds, photos or [])
         if not 2 <= len(stops) <= MOST_STOPS:
             raise self.studio.error("morph_needs", most=MOST_STOPS)
-        made = morph(
-            generator, stops, int(frames), bool(loop),
-            lambda done, total: progress((done, total), desc=words("morph_do")),
-        )  # fmt: skip
-        larger = resampled(
-            generator.upscale(made.photos) if generator.upscaler else made.photos, int(size_px)
-        )
+        report = self.studio.report(progress, words("morph_do"))
+        made = morph(generator, stops, int(frames), bool(loop), report)
+        photos_made = generator.upscale(made.photos, report) if generator.upscaler else made.photos
+        larger = resampled(photos_made, int(size_px))
         facts = {"model": generator.name, "job": "morph", "stops": names, "frames": len(larger)}
         facts |= EDITED if photos else {}
-        with tempfile.TemporaryDirectory(dir=self.studio.service.temporary) as folder:
+        with tempfile.TemporaryDirectory(dir=self.studio.service.files.folder) as folder:
             path = Path(folder) / "morph.mp4"
             write_film(path, larger, FPS, **facts)
             film = data_uri(path.read_bytes(), "video/mp4")

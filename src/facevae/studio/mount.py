@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import os
-import shutil
-import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.route_utils import CustomCORSMiddleware
 from starlette.middleware import Middleware
 
 from facevae.generator import FaceGenerator
+from facevae.server.jobs import Jobs
 from facevae.server.uploads import UploadLimits
 from facevae.studio.build import build_studio, in_a_loop
+from facevae.studio.files import FileLimits
 from facevae.studio.own_origin import OwnOrigin
+from facevae.studio.protect import protection
 from facevae.studio.service import Service
 from facevae.studio.theme import looks, write_icon
 from facevae.studio.wording import LANGUAGES
@@ -30,20 +27,19 @@ def mount_studio(
     folder: Path | None = None,
     limits: UploadLimits | None = None,
     path: str = "/",
+    room: FileLimits | None = None,
+    jobs: Jobs | None = None,
 ) -> FastAPI:
     """Mount the studio at `path`, English there and Chinese at `path`zh/; returns `app`.
 
-    folder: the model's own, for its card and reports; None finds that of a shipped model. limits: of uploads.
+    folder: of the model's card and reports; None takes the one that the generator was loaded from. limits: of
+    an upload; room: of all of them on the disk. jobs: queues that it shares with others; None for its own.
     Mount after all other routes: at '/' it answers whatever they do not. Uploads and files for downloading
-    lie in a folder of its own, which is deleted when the application stops.
+    lie in a folder of its own, deleted when the application stops.
     """
-    service, temporary = Service(generator, folder, limits), Path(tempfile.mkdtemp(prefix="facevae-studio-"))
-    service.temporary = temporary
-    # Gradio reads this when components are made and again at every upload.
-    os.environ["GRADIO_TEMP_DIR"] = str(temporary)
-    icon = write_icon(temporary) if path == "/" else None
+    service = Service(generator, folder, limits, room, jobs)
+    icon = write_icon(service.files.folder) if path == "/" else None
     in_a_loop(lambda: _mount(app, service, path, icon))
-    _delete_at_end(app, temporary)
     return app
 
 
@@ -51,28 +47,23 @@ def _mount(app: FastAPI, service: Service, path: str, icon: Path | None) -> None
     first, *others = LANGUAGES
     for language in (*others, first):
         blocks = build_studio(service, language)
+        kwargs = protection(blocks, service, path)
+        kwargs["middleware"] = [Middleware(OwnOrigin, language=language), *kwargs["middleware"]]
         gr.mount_gradio_app(
             app, blocks, path if language == first else f"{path.rstrip('/')}/{language}",
-            app_kwargs={"middleware": [Middleware(OwnOrigin, language=language)]},
+            app_kwargs=kwargs,
             footer_links=[], run_history=False, show_error=True, enable_monitoring=False, pwa=False,
             mcp_server=False, ssr_mode=False, favicon_path=str(icon) if icon and language == first else None,
             max_file_size=service.limits.most_bytes, **looks(),
         )  # fmt: skip
+        # Without this, which mounting leaves out, Gradio's own check of paths says yes to all.
+        blocks.has_launched = True
+        _keep_to_own_origin(app.routes[-1].app)  # type: ignore[attr-defined]  # the one just mounted
 
 
-def _delete_at_end(app: FastAPI, folder: Path) -> None:
-    inner = app.router.lifespan_context
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: Any) -> AsyncIterator[Any]:
-        try:
-            async with inner(app) as state:
-                yield state
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    app.router.lifespan_context = lifespan
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # of an application that never started
+def _keep_to_own_origin(mounted: gr.routes.App) -> None:
+    """Gradio would let pages of every port of this machine call the studio, with the visitor's cookies."""
+    mounted.user_middleware = [one for one in mounted.user_middleware if one.cls is not CustomCORSMiddleware]
 
 
 def end_streams(app: FastAPI) -> None:

@@ -1,14 +1,14 @@
-"""What of Gradio's application is let out: the page and its own parts, and nothing that leads elsewhere."""
+"""Gradio's page in its language, kept to its own origin."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facevae.studio.wording import LANGUAGES
@@ -25,12 +25,6 @@ HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
 )
-ROUTES = re.compile(
-    r"/|/(config|theme\.css|manifest\.json|favicon\.ico|robots\.txt)/?|/(assets|static|svelte)/.*"
-    r"|/gradio_api/(upload|upload_progress|queue/join|queue/data|run/predict|heartbeat/\w+|startup-events|app_id"
-    r"|info|theme\.css|reset|cancel|file=/.*)/?"
-)
-"""What a browser asks the studio for. Gradio's other routes fetch addresses, edit code or tell statistics."""
 ELSEWHERE = re.compile(rb'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*?/>')
 
 
@@ -47,8 +41,6 @@ class OwnOrigin:
         route = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
         if away := self._other_language(scope, route):
             await RedirectResponse(away)(scope, receive, send)
-        elif not ROUTES.fullmatch(unquote(route)):
-            await PlainTextResponse("there is nothing here", 404)(scope, receive, send)
         else:
             await self.app(scope, receive, _Page(send, self.language).send if route == "/" else send)
 

@@ -1,63 +1,63 @@
-"""What all visitors of the studio share: the model, the turn to compute, the limits of uploads."""
+"""What all visitors of the studio share: the model, the queues of answers, the limits of uploads."""
 
 from __future__ import annotations
 
+import contextvars
 import copy
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
+from concurrent.futures import wait
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 from facevae.data.photos import Photo
-from facevae.errors import FaceVAEError
 from facevae.generator import FaceGenerator
-from facevae.models import SHIPPED, shipped_models
+from facevae.server.costs import Cost
+from facevae.server.detectors import Detectors
+from facevae.server.jobs import Jobs
+from facevae.server.lanes import AbandonedError, Ticket
+from facevae.server.problems import BusyError
 from facevae.server.uploads import UploadLimits, read_photo
+from facevae.studio.files import FileLimits, Files
 from facevae.studio.meter import IdentityMeter
+from facevae.studio.own_folder import new_part
+from facevae.studio.states import Memory
+
+T = TypeVar("T")
 
 MOST_WAITING = 32
-"""Answers that may wait for the one that is computed; one more is refused at once."""
-
-
-class BusyError(FaceVAEError):
-    """Too many answers are waited for already."""
-
-
-class Turn:
-    """One computation at a time, since two would only make each other late, and a bounded number waiting."""
-
-    def __init__(self, most_waiting: int = MOST_WAITING) -> None:
-        self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(most_waiting + 1)
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        """Waits for its turn. Raises BusyError when too many wait already."""
-        if not self._places.acquire(blocking=False):
-            raise BusyError("too many people are waiting for this machine: try again in a moment")
-        try:
-            with self._lock:
-                yield
-        finally:
-            self._places.release()
+"""Answers that may wait for those that are computed; one more is refused at once."""
+LONGEST_WAIT_S = 60.0
+"""How long an answer may wait for its turn, where the studio has queues of its own."""
+LOOK_EVERY_S = 0.5
+"""How often it is seen whether a visitor who waits is still there."""
+TICKET: contextvars.ContextVar[Ticket[Any]] = contextvars.ContextVar("ticket")
+"""Of the answer that is being computed."""
 
 
 class Service:
     """The model and what goes with it, for both languages and all visitors."""
 
     def __init__(
-        self, generator: FaceGenerator, folder: Path | None = None, limits: UploadLimits | None = None
+        self,
+        generator: FaceGenerator,
+        folder: Path | None = None,
+        limits: UploadLimits | None = None,
+        room: FileLimits | None = None,
+        jobs: Jobs | None = None,
     ) -> None:
-        """folder: the model's own, for its card and reports; None finds that of a shipped model by name."""
-        # A copy has a face detector of its own: one detector serves one thread at a time.
+        """folder: of the model's card and reports; None takes the one that the generator was loaded from.
+        room: of files on the disk. jobs: queues that are shared with others, who close them; None for its
+        own."""
         self.generator = copy.copy(generator)
-        self.generator.__dict__.pop("_detector", None)
-        if folder is None and generator.name in shipped_models():
-            folder = SHIPPED / generator.name
-        self.folder, self.limits, self.turn = folder, limits or UploadLimits(), Turn()
-        self.temporary: Path | None = None
-        """Where files for downloading are put; None: the system's place for temporary files."""
+        if not isinstance(generator.__dict__.get("detector"), Detectors):
+            self.generator.__dict__["detector"] = Detectors()
+        self.folder, self.limits = folder or generator.folder, limits or UploadLimits()
+        self._own = None if jobs else Jobs(MOST_WAITING, LONGEST_WAIT_S)
+        self.jobs: Jobs = jobs or self._own  # type: ignore[assignment]  # one of the two is there
+        self.files = Files(new_part(), room)
+        self.memory = Memory()
 
     @cached_property
     def meter(self) -> IdentityMeter:
@@ -66,3 +66,32 @@ class Service:
     def photo(self, data: bytes) -> Photo:
         """An upload as (H, W, 3) uint8, by the guard of the REST service. Raises DataError, saying why."""
         return read_photo(data, self.limits)
+
+    def compute(
+        self, answer: Callable[[], T], long: bool = False, left: Callable[[], bool] = lambda: False
+    ) -> T:
+        """The answer, once it is its turn: among the short ones, or among those that take long.
+
+        left: whether the visitor has gone; then what waits is dropped and what runs ends at its next
+        `report`. Raises BusyError when too many wait or the wait is too long, and what the answer raises.
+        """
+        context = contextvars.copy_context()
+
+        def job(ticket: Ticket[Any]) -> T:
+            context.run(TICKET.set, ticket)
+            return context.run(answer)
+
+        ticket, asked = self.jobs.submit(job, Cost("films" if long else "studio"), long), time.monotonic()
+        while not wait([ticket.future], LOOK_EVERY_S).done:
+            late = not ticket.future.running() and time.monotonic() - asked > ticket.lane.longest_s
+            if late or left():
+                ticket.abandon()
+                raise BusyError("the wait is too long") if late else AbandonedError("the visitor has left")
+        result: T = ticket.future.result()
+        return result
+
+    def close(self) -> None:
+        """Finish what was accepted, end the threads that are its own, and delete its files."""
+        if self._own:
+            self._own.close()
+        self.files.close()

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import functools
 import logging
-import tempfile
 from collections.abc import Callable, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from facevae.data.photos import Photo
 from facevae.errors import DataError, FaceVAEError
-from facevae.generator import FaceGenerator
+from facevae.generator import FaceGenerator, Progress
 from facevae.images import Photos
+from facevae.server.logs import places
+from facevae.server.problems import BusyError
+from facevae.studio.files import SCOPE_KEY, Visitor
 from facevae.studio.parameters import MOST_SEED
-from facevae.studio.service import BusyError, Service
+from facevae.studio.service import TICKET, Service
 from facevae.studio.wording import Words
 
 LOG = logging.getLogger(__name__)
@@ -45,42 +47,54 @@ class Studio:
         outputs: Sequence[Any] = (),
         quick: bool = False,
         told: bool = False,
+        long: bool = False,
         at: Any = None,
     ) -> Any:
         """Wire events (one or several) to `answer`.
 
         quick: sent past the queue, and while one is on its way only the last of the others is kept, so that
-        a slider's face is never behind by more than one. told: progress is shown. at: the output on which it,
-        and a fault, is marked; the first without it.
+        a slider's face is never behind by more than one. told: progress is shown. long: it may take many
+        seconds, and so waits apart from the others; it tells its progress by `report`. at: the output on
+        which it, and a fault, is marked; the first without it.
         """
         return gr.on(
-            events, self.answered(answer), list(inputs), list(outputs), queue=not quick,
+            events, self.answered(answer, long), list(inputs), list(outputs), queue=not quick,
             trigger_mode="always_last" if quick else "once", show_progress="full" if told else "hidden",
             show_progress_on=[at or outputs[0]], api_visibility="private",
-            concurrency_limit=1, concurrency_id="studio",
+            concurrency_limit=1, concurrency_id="studio long" if long else "studio",
         )  # fmt: skip
 
-    def answered(self, answer: Answer) -> Answer:
+    def answered(self, answer: Answer, long: bool = False) -> Answer:
         """`answer` in its turn, with its errors as messages for people."""
 
         @functools.wraps(answer)
         def wrapped(*values: Any, **named: Any) -> Any:
             try:
-                with self.service.turn():
-                    return answer(*values, **named)
+                return self.service.compute(lambda: answer(*values, **named), long, _leaving())
             except gr.Error:
                 raise
             except BusyError:
                 raise self.error("error_busy") from None
             except FaceVAEError as error:
                 raise self.message(str(error)) from None
-            except Exception:
-                LOG.exception("an answer of the studio failed")
+            except Exception as error:
+                LOG.error("an answer of the studio failed: %s", places(error))
                 raise self.error("error_fault") from None
 
         # Gradio reads the hints, and those of a partial are not those of `wrapped`.
         wrapped.__annotations__ = getattr(answer, "__annotations__", {})
         return wrapped
+
+    def report(self, progress: gr.Progress, text: str) -> Progress:
+        """Tells the visitor how far it is with `text`, and ends the answer when the visitor has left."""
+        ticket = TICKET.get(None)
+
+        def told(done: int, total: int) -> None:
+            if ticket is not None:
+                ticket.check()
+            progress((done, total), desc=text)
+
+        return told
 
     def error(self, key: str, **fill: Any) -> gr.Error:
         return self.message(self.words(key, **fill))
@@ -112,24 +126,27 @@ class Studio:
 
     def drop(self, label: str, elem_id: str, several: bool = False) -> gr.File:
         """Where photos are dropped; hands over their bytes."""
-        drop = gr.File(
+        return gr.File(
             label=label, type="binary", file_count="multiple" if several else "single", height=140,
             elem_id=elem_id, elem_classes="fv-drop",
         )  # fmt: skip
-        take = drop.async_move_resource_to_block_cache
-
-        async def only_uploads(path: str | Path | None) -> str | None:
-            # Gradio would download an address that a client sends in place of an uploaded file.
-            if path is not None and "://" in str(path):
-                raise self.error("error_photo", reason="an address, not an upload")
-            result: str | None = await take(path)
-            return result
-
-        drop.async_move_resource_to_block_cache = only_uploads
-        return drop
 
     def offered(self, name: str, data: bytes) -> str:
-        """A file of this name with these bytes, for downloading; the server deletes it with its folder."""
-        folder = Path(tempfile.mkdtemp(prefix="facevae-", dir=self.service.temporary))
-        (folder / name).write_bytes(data)
-        return str(folder / name)
+        """A file of this name with these bytes, for the visitor who is answered to download.
+
+        Raises TooLargeError and BusyError where there is no room for it.
+        """
+        request = LocalContext.request.get(None)
+        visitor = request.request.scope[SCOPE_KEY] if request else Visitor("", "")
+        return self.service.files.keep(visitor, name, data)
+
+
+def _leaving() -> Callable[[], bool]:
+    """Whether the visitor whose event this thread answers has left, as Gradio's queue notes it.
+
+    What is sent past the queue is short, and always seen as awaited.
+    """
+    blocks, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    running = [] if blocks is None else [one for job in blocks._queue.active_jobs for one in job or ()]
+    event = next((one for one in running if one._id == event_id), None)
+    return lambda: event is not None and not event.alive

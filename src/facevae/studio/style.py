@@ -16,7 +16,7 @@ from facevae.studio.history import History
 from facevae.studio.parameters import Parameters
 from facevae.studio.pictures import figure, grid, shrunk
 from facevae.studio.studio import PROGRESS, Studio
-from facevae.stylize.sizes import FACE_PX, lanczos, resized_face, resized_photo
+from facevae.stylize.sizes import FACE_PX, lanczos, largest_face_px, resized_face, resized_photo
 from facevae.stylize.style import Art, Style, Stylist
 from facevae.stylize.transfer import TransferConfig
 
@@ -55,7 +55,7 @@ class StyleTab:
             with gr.Column(scale=3, min_width=300, elem_classes="fv-result"):
                 self.drawn = gr.HTML(elem_id="fv-style-drawn")
         given = [self.drop, self.crop, self.look, self.strength, self.art, self.effort, self.colours, steps]
-        studio.on(self.make.click, self.made, given, [self.drawn], told=True)
+        studio.on(self.make.click, self.made, given, [self.drawn], told=True, long=True)
         studio.on(self.look.input, self.looked, [self.look], [self.of_artwork], quick=True)
 
     def looked(self, look: str) -> Any:
@@ -87,9 +87,9 @@ class StyleTab:
             original, facts = self._of_photo(data, bool(crop))
         else:
             original, facts = self._of_create(steps.present)
-        drawn = stylist.draw(
-            original, lambda done, total: progress((done, total), desc=self.words("style_do"))
-        )
+        whole_in_a_look = data and not crop and stylist.kind == "look"
+        face_px = largest_face_px(original, self.studio.generator.detector) if whole_in_a_look else None
+        drawn = stylist.draw(original, self.studio.report(progress, self.words("style_do")), face_px)
         source = (EDITED if look == ARTWORK else FILTERED) if data else {}
         facts = {**facts, "job": "stylize", **stylist.facts(), **source}
         before = lanczos(original, drawn.shape[1], drawn.shape[0])

@@ -34,9 +34,26 @@ HEAD = """<script>
     if (navigator.clipboard) { navigator.clipboard.writeText(address).then(done, () => prompt('', address)); }
     else { prompt('', address); }
   };
+  const ask = window.fetch;
+  const tell = (text) => {
+    const box = document.getElementById('fv-refusal') || document.createElement('div');
+    Object.assign(box, { id: 'fv-refusal', textContent: text, hidden: false });
+    box.setAttribute('role', 'alert');
+    document.body.append(box);
+    clearTimeout(tell.timer);
+    tell.timer = setTimeout(() => { box.hidden = true; }, 8000);
+  };
+  window.fetch = async (...asked) => {
+    const answer = await ask(...asked);
+    if (!answer.ok && answer.url.includes('/gradio_api/run/')) {
+      answer.clone().json().then((told) => told.detail && tell(told.detail), () => {});
+    }
+    return answer;
+  };
 })();
 </script>"""
-"""Light or dark as chosen, the other language with the same faces, and copying of links; loads nothing."""
+"""Light or dark as chosen, the other language with the same faces, copying of links, and why the service
+refused what was asked past the queue, which Gradio keeps to itself; loads nothing."""
 
 
 def looks() -> dict[str, Any]:

@@ -103,8 +103,8 @@ _EDIT = {
         "特征余弦：1 表示同一张图片，陌生人之间约为 0。",
     ),
     "kept_missing": (
-        "The identity meter needs: pip install 'facevae[evaluate]'",
-        "身份保留度需要：pip install 'facevae[evaluate]'",
+        "The identity meter needs: pip install -c constraints.txt '.[evaluate]'",
+        "身份保留度需要：pip install -c constraints.txt '.[evaluate]'",
     ),
 }
 _MIX = {
@@ -115,6 +115,10 @@ _MIX = {
     ),
     "mix_choose": ("Choose a face.", "请选择一张脸。"),
     "mix_anew": ("New people", "换一批人"),
+    "mix_full": (
+        "There is no room for another generation. “{anew}” begins afresh.",
+        "谱系已满，放不下新的一代。点“{anew}”可重新开始。",
+    ),
     "mix_take": ("Add the face of Create", "加入“生成”页中的脸"),
     "mix_photo": ("Add the face of a photo", "加入照片中的脸"),
     "mix_keep": ("Keep this face among the others", "把这张脸留在人群中"),

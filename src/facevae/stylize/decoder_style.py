@@ -19,6 +19,7 @@ from facevae.errors import CheckpointError
 from facevae.files import atomic_file
 from facevae.generator import FaceGenerator
 from facevae.looks import check_strength
+from facevae.regular_files import MOST_WEIGHT_BYTES, check_regular
 
 FORMAT_VERSION = 1
 METADATA_KEY = "facevae_style"
@@ -120,6 +121,7 @@ def save_style(path: Path, style: DecoderStyle) -> None:
 def load_style(path: Path) -> DecoderStyle:
     """The style in a file. Raises CheckpointError when it is absent, damaged or holds something else."""
     try:
+        check_regular(path, MOST_WEIGHT_BYTES)
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {})[METADATA_KEY])
         tensors = load_file(path)

@@ -19,7 +19,7 @@ from facevae.output import free_name, write_lines
 from facevae.provenance import BESIDE_PHOTO, EDITED, FILTERED, write_png
 from facevae.stylize.decoder_style import DecoderStyle, save_style
 from facevae.stylize.fit import Artworks, FitConfig, fit_decoder_style, read_artworks
-from facevae.stylize.sizes import FACE_PX, lanczos, resized_face, resized_photo
+from facevae.stylize.sizes import FACE_PX, lanczos, largest_face_px, resized_face, resized_photo
 from facevae.stylize.style import Stylist
 from facevae.stylize.transfer import keep_colours
 
@@ -66,7 +66,7 @@ def stylize_photos(
 
     faces = _check_faces(faces, stylist)
     generator = stylist.styled(load()) if stylist.kind == "decoder" else None
-    detector = FaceDetector() if faces != "whole" else None
+    detector = FaceDetector() if faces != "whole" or stylist.kind == "look" else None
     rows: list[dict[str, Any]] = []
     taken: set[str] = set()
     for done, path in enumerate(photos):
@@ -150,8 +150,10 @@ def _subjects(
     name: str, photo: Photos, faces: str, detector: FaceDetector | None, generator: FaceGenerator | None
 ) -> Iterator[Subject]:
     """What is to be drawn of a photo. Raises DataError when faces are asked for and there is none."""
-    if detector is None:
-        yield Subject(name, *resized_photo(photo), {})
+    if detector is None or faces == "whole":
+        whole, size = resized_photo(photo)
+        face_px = detector and largest_face_px(whole, detector)
+        yield Subject(name, whole, size, {"face_px": round(face_px, 1)} if face_px else {})
         return
     from facevae.data.align import align
 
@@ -180,7 +182,7 @@ def _draw(
         drawn = keep_colours(drawn, subject.original) if stylist.keeps_colours else drawn
     else:
         steps = partial(progress, "steps of a picture") if progress else None
-        drawn = stylist.draw(subject.original, steps)
+        drawn = stylist.draw(subject.original, steps, subject.facts.get("face_px"))
         if stylist.kind == "artwork":
             size += f", drawn at {drawn.shape[1]} x {drawn.shape[0]} px"
     facts = {"job": "stylize", **subject.facts, **stylist.facts()}

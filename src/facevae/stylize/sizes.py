@@ -1,17 +1,28 @@
-"""Pictures at the size they are wanted in, and in words how they got there."""
+"""Pictures at the size they are wanted in, in words how they got there, and the size of the face in them."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
+from facevae.data.detect import Face
 from facevae.generator import FaceGenerator
 from facevae.images import Photos
+from facevae.looks import LARGEST_PX
 
 FACE_PX = 256
 """Side of the faces that are drawn: small faces are enlarged first, a brush needs room."""
-LARGEST_PX = 2048
-"""Longer side that photos are shrunk to before they are drawn."""
+BOX_SHARE = 0.82
+"""Side of a face's box in an aligned crop, relative to the crop: the median over faces of the model, which
+reach from 0.79 to 0.87."""
+
+
+class Detector(Protocol):
+    """What finds faces: `facevae.data.detect.FaceDetector`, or one that is shared."""
+
+    def detect(self, image: Photos, every: bool = True) -> list[Face]: ...
 
 
 def resized_face(generator: FaceGenerator | None, face: Photos, size_px: int) -> tuple[Photos, str]:
@@ -41,6 +52,15 @@ def resized_photo(photo: Photos) -> tuple[Photos, str]:
         return photo, f"{width} x {height} px"
     photo = lanczos(photo, max(8, round(width * scale)), max(8, round(height * scale)))
     return photo, f"{width} x {height} px, Lanczos to {photo.shape[1]} x {photo.shape[0]} px"
+
+
+def largest_face_px(photo: Photos, detector: Detector) -> float | None:
+    """Side of the square that an aligned crop of the photo's largest face takes up, in px; None without face.
+
+    What a look's brushes keep their size to.
+    """
+    found = detector.detect(photo, every=False)
+    return found[0].size_px / BOX_SHARE if found else None
 
 
 def lanczos(photo: Photos, width: int, height: int) -> Photos:

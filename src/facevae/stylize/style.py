@@ -79,17 +79,19 @@ class Stylist:
         kinds = {Art: "artwork", DecoderStyle: "decoder"}
         return kinds.get(type(self.style), "look")
 
-    def draw(self, photo: Photos, progress: Progress | None = None) -> Photos:
+    def draw(self, photo: Photos, progress: Progress | None = None, face_px: float | None = None) -> Photos:
         """The photo (H, W, 3) uint8 in the style; an artwork's at `transfer.side_px`, a look's as large.
 
-        For looks and artworks; a decoder's style draws latents (`styled`). Raises MissingExtraError without
-        the extra photos (looks) or perceptual (artworks).
+        For looks and artworks; a decoder's style draws latents (`styled`). progress: called with
+        (done, in all) between steps; what it raises ends the drawing. face_px: as of `apply_look`. Raises
+        MissingExtraError without the extra photos (looks) or perceptual (artworks), DataError for a photo
+        that is too large for a look.
         """
         if isinstance(self.style, Art):
             art = self.style.picture
             drawn = transfer_style(photo, art, self._features, self.strength, self.transfer, progress)
         elif isinstance(self.style, str):
-            drawn = apply_look(photo, self.style, self.strength)
+            drawn = apply_look(photo, self.style, self.strength, face_px, progress)
         else:
             raise ConfigError(f"the style '{self.name}' draws a model's faces, not whole photos.")
         return keep_colours(drawn, photo) if self.keeps_colours else drawn

@@ -18,15 +18,16 @@ from facevae.images import Photos
 from facevae.provenance import EDITED, FILTERED
 from facevae.server.batching import Draw
 from facevae.server.bodies import read_body
-from facevae.server.engine import Ticket
+from facevae.server.costs import Cost
 from facevae.server.formats import JSON, accepted, answer_json, answer_picture, in_json, numbers
+from facevae.server.lanes import Ticket
 from facevae.server.routes.faces import SEED_BITS
 from facevae.server.routes.photos import rounded
 from facevae.server.schemas import MOST_PORTRAITS, AvatarRequest, StylizeRequest
 from facevae.server.service import Service, service_of
-from facevae.stylize.sizes import FACE_PX, resized_face, resized_photo
-from facevae.stylize.style import Art, Stylist
-from facevae.stylize.transfer import TransferConfig
+from facevae.stylize.sizes import FACE_PX, largest_face_px, resized_face, resized_photo
+from facevae.stylize.style import Art, Style, Stylist
+from facevae.stylize.transfer import TransferConfig, fitted
 
 router = APIRouter(tags=["art"])
 
@@ -36,8 +37,8 @@ async def avatar(request: Request) -> Response:
     """Portraits of one person, of a photo or of words. A picture is the contact sheet, JSON has each."""
     media_type = accepted(request)
     service = service_of(request)
-    body = await read_body(request, AvatarRequest)
-    config = _avatar_config(body)
+    body = await read_body(request, AvatarRequest, files=("photo",))
+    config, cost = _avatar_config(body)
     if body.photo is not None:
         service.check_upload(body.photo)
     else:
@@ -45,11 +46,11 @@ async def avatar(request: Request) -> Response:
     seed = secrets.randbelow(2**SEED_BITS) if body.seed is None else body.seed
 
     def job(ticket: Ticket[Any]) -> tuple[Identity, list[Drawn], Photos]:
-        person = _person(service, body, seed)
+        person = _person(service, body, seed, ticket)
         drawn = list(draw_avatars(service.generator, person, config, lambda *_: ticket.check()))
         return person, drawn, sheet_of(drawn)
 
-    person, drawn, page = await service.engine.do(job)
+    person, drawn, page = await service.engine.do(job, cost)
     name = service.generator.name
     facts = {"model": name, "job": "avatar", **person.seed_facts, **person.source}
     if media_type != JSON:
@@ -71,8 +72,8 @@ async def avatar(request: Request) -> Response:
     return await answer_json(build, [one.picture for one in drawn])
 
 
-def _avatar_config(body: AvatarRequest) -> AvatarConfig:
-    """What is wanted. Raises ConfigError for too many portraits."""
+def _avatar_config(body: AvatarRequest) -> tuple[AvatarConfig, Cost]:
+    """What is wanted, and what it costs. Raises ConfigError for too many portraits."""
     config = AvatarConfig(
         size_px=body.size_px, background=body.background, truncation=body.truncation, detail=body.detail,
         ages=None if body.ages is None else tuple(body.ages),
@@ -81,16 +82,18 @@ def _avatar_config(body: AvatarRequest) -> AvatarConfig:
     )  # fmt: skip
     ages = 4 if body.ages is None else len(body.ages)
     expressions = 3 if body.expressions is None else len(body.expressions)
-    count = (1 + max(1, ages) * max(1, expressions)) * len(config.styles)
+    variants = 1 + max(1, ages) * max(1, expressions)
+    count = variants * len(config.styles)
     if count > MOST_PORTRAITS:
         raise ConfigError(f"at most {MOST_PORTRAITS} portraits at once, and these would be {count}")
-    return config
+    return config, Cost("avatar", variants + 0.2 * count)
 
 
-def _person(service: Service, body: AvatarRequest, seed: int) -> Identity:
+def _person(service: Service, body: AvatarRequest, seed: int, ticket: Ticket[Any]) -> Identity:
+    generator = service.generator
     if body.photo is not None:
-        return person_in_photo(service.generator, service.read(body.photo), body.size_px)
-    return person_of_words(service.generator, body.text or "", seed, body.truncation)
+        return person_in_photo(generator, service.read(body.photo), body.size_px, ticket.check)
+    return person_of_words(generator, body.text or "", seed, body.truncation, ticket.check)
 
 
 @router.post("/stylize")
@@ -108,13 +111,21 @@ async def stylize(request: Request) -> Response:
         work = Draw([body.seed], [{}], 1.0, generator.guidance_used(), body.upscale)
         face = (await service.engine.draw(work)).photos[0]
 
-    def job(ticket: Ticket[Any]) -> tuple[Photos, dict[str, Any]]:
-        style = str(body.style) if body.art is None else Art("artwork", service.read(body.art))
-        transfer = TransferConfig(side_px=body.side_px, steps=body.steps)
-        stylist = Stylist(style, body.strength, body.keep_colours, transfer, generator.device.type)
-        return stylist.draw(_subject(service, body, face), ticket.check), stylist.facts()
+    def read(ticket: Ticket[Any]) -> tuple[Photos, Style, float | None]:
+        art = None if body.art is None else Art("artwork", fitted(service.read(body.art), body.side_px))
+        photo = _subject(service, body, face, ticket)
+        in_a_look = art is None and body.photo is not None and body.faces == "whole"
+        face_px = largest_face_px(photo, generator.detector) if in_a_look else None
+        return photo, art or str(body.style), face_px
 
-    drawn, facts = await service.engine.do(job)
+    # First the pictures: what a style costs depends on their size.
+    subject, style, face_px = await service.engine.do(read, Cost("photo"))
+    transfer = TransferConfig(side_px=body.side_px, steps=body.steps)
+    stylist = Stylist(style, body.strength, body.keep_colours, transfer, generator.device.type)
+    drawn = await service.engine.do(
+        lambda ticket: stylist.draw(subject, ticket.check, face_px), _cost(body, subject)
+    )
+    facts = stylist.facts()
     facts |= {"job": "stylize", "model": generator.name}
     facts |= (FILTERED if body.art is None else EDITED) if body.seed is None else {"seed": body.seed}
     if media_type != JSON:
@@ -127,7 +138,13 @@ async def stylize(request: Request) -> Response:
     return await answer_json(told_with_image, [drawn])
 
 
-def _subject(service: Service, body: StylizeRequest, face: Photos | None) -> Photos:
+def _cost(body: StylizeRequest, subject: Photos) -> Cost:
+    if body.art is not None:
+        return Cost("artwork", body.steps * (body.side_px / FACE_PX) ** 2)
+    return Cost(f"look {body.style}", subject.shape[0] * subject.shape[1] / 1e6)
+
+
+def _subject(service: Service, body: StylizeRequest, face: Photos | None, ticket: Ticket[Any]) -> Photos:
     """What is drawn: a new face enlarged, a photo, or the largest face of it."""
     from facevae.data.align import align
 
@@ -136,5 +153,5 @@ def _subject(service: Service, body: StylizeRequest, face: Photos | None) -> Pho
     photo = service.read(body.photo or b"")
     if body.faces == "whole":
         return resized_photo(photo)[0]
-    found = service.generator.reconstruct(photo)[0].face
+    (found,), _ = service.generator.find_faces(photo, progress=ticket.check)
     return align(photo, found.landmarks_px, FACE_PX)

@@ -10,14 +10,17 @@ import numpy as np
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from facevae.choosing import choose_faces
+from facevae.choosing import Chosen, choose_faces
 from facevae.controls import Wanted, check_request, draw_controls
 from facevae.describe import understand
 from facevae.describe.faces import check_understood
 from facevae.errors import DataError
 from facevae.generator import Samples
 from facevae.server.batching import Decode, Draw, Row
+from facevae.server.bodies import read_body
+from facevae.server.costs import Cost
 from facevae.server.formats import JSON, Facts, accepted, answer_json, answer_picture, in_json, numbers, sheet
+from facevae.server.lanes import Ticket
 from facevae.server.schemas import Controls, DecodeRequest, DescribeRequest, Drawing, GenerateRequest
 from facevae.server.service import Service, service_of
 
@@ -41,19 +44,21 @@ class Drawn:
 
 
 @router.post("/generate")
-async def generate(body: GenerateRequest, request: Request) -> Response:
+async def generate(request: Request) -> Response:
     """New faces. A picture of several is a grid."""
     media_type = accepted(request)
     service = service_of(request)
+    body = await read_body(request, GenerateRequest)
     drawn = await draw(service, body, wanted(body.controls))
     return await _answer(service, body, drawn, media_type)
 
 
 @router.post("/describe")
-async def describe(body: DescribeRequest, request: Request) -> Response:
+async def describe(request: Request) -> Response:
     """New faces for words in English or Chinese. The JSON says what was understood, and what was not."""
     media_type = accepted(request)
     service = service_of(request)
+    body = await read_body(request, DescribeRequest)
     if not body.text.strip():
         raise DataError("the description is empty: expected words such as 'a smiling old man'")
     description = check_understood(understand(body.text)).against(service.generator.schema)
@@ -62,10 +67,11 @@ async def describe(body: DescribeRequest, request: Request) -> Response:
 
 
 @router.post("/decode")
-async def decode(body: DecodeRequest, request: Request) -> Response:
+async def decode(request: Request) -> Response:
     """Latents, such as those that generate and encode answer, to faces."""
     media_type = accepted(request)
     service = service_of(request)
+    body = await read_body(request, DecodeRequest)
     generator = service.generator
     for latent in body.latent:
         check_latent(service, latent)
@@ -104,15 +110,18 @@ async def draw(service: Service, wish: Drawing, controls: dict[str, Wanted]) -> 
         seeds = range(seed, seed + wish.count)
         samples = await service.engine.draw(Draw(seeds, rows, wish.truncation, guidance, wish.upscale))
         return Drawn(samples, seed, rows, facts, [{} for _ in rows])
-    chosen = await service.engine.do(
-        lambda ticket: choose_faces(
+
+    def job(ticket: Ticket[Any]) -> Chosen:
+        chosen = choose_faces(
             generator, rows, seed, wish.truncation, wish.guidance, wish.best_of, ticket.check
         )
-    )
-    samples = chosen.samples
-    if wish.upscale:
-        samples = replace(samples, photos=generator.upscale(samples.photos))
-    return Drawn(samples, seed, rows, facts, chosen.notes(wish.best_of))
+        if not wish.upscale:
+            return chosen
+        photos = generator.upscale(chosen.samples.photos, ticket.check)
+        return replace(chosen, samples=replace(chosen.samples, photos=photos))
+
+    chosen = await service.engine.do(job, Cost("choose", wish.count * wish.best_of))
+    return Drawn(chosen.samples, seed, rows, facts, chosen.notes(wish.best_of))
 
 
 def wanted(controls: Controls) -> dict[str, Wanted]:

@@ -10,10 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from facevae.generator import Latents
-from facevae.morph import Morph, morph
+from facevae.morph import SURVEY_FRAMES, SURVEY_ROUNDS, Morph, morph
 from facevae.provenance import EDITED
 from facevae.server.batching import Draw
-from facevae.server.engine import Ticket
+from facevae.server.bodies import read_body
+from facevae.server.costs import Cost
 from facevae.server.formats import (
     JSON,
     WEBP,
@@ -25,6 +26,7 @@ from facevae.server.formats import (
     numbers,
     sheet,
 )
+from facevae.server.lanes import Ticket
 from facevae.server.routes.faces import check_latent
 from facevae.server.schemas import InterpolateRequest, Stop
 from facevae.server.service import Service, service_of
@@ -35,10 +37,11 @@ COLUMNS = 8
 
 
 @router.post("/interpolate")
-async def interpolate(body: InterpolateRequest, request: Request) -> Response:
+async def interpolate(request: Request) -> Response:
     """A morph through seeds, latents and photos: WebP is an animation, PNG and JPEG a strip of frames."""
     media_type = accepted(request)
     service = service_of(request)
+    body = await read_body(request, InterpolateRequest)
     generator = service.generator
     _check_stops(service, body.stops)
     if body.upscale:
@@ -55,7 +58,7 @@ async def interpolate(body: InterpolateRequest, request: Request) -> Response:
         photos = generator.upscale(path.photos, ticket.check) if body.upscale else path.photos
         return Morph(photos, path.latents, path.stops)
 
-    path = await service.engine.do(job)
+    path = await service.engine.do(job, _cost(body))
     names = [_name(stop) for stop in body.stops]
     facts: dict[str, Any] = {"model": generator.name, "job": "interpolate", "stops": names}
     facts |= {"upscaled": True} if body.upscale else {}
@@ -73,6 +76,12 @@ async def interpolate(body: InterpolateRequest, request: Request) -> Response:
         return {"model": generator.name, "frames": frames, "stops": path.stops}
 
     return await answer_json(build, list(path.photos))
+
+
+def _cost(body: InterpolateRequest) -> Cost:
+    """In faces that pass the decoder: those that are shown, and those that measure how long each leg is."""
+    measured = min(body.frames, SURVEY_FRAMES * len(body.stops)) * (1 + SURVEY_ROUNDS)
+    return Cost("morph", body.frames * (1 + body.upscale) + measured)
 
 
 def _check_stops(service: Service, stops: list[Stop]) -> None:
@@ -93,7 +102,8 @@ def _stops(service: Service, stops: list[Stop], drawn: Latents, ticket: Ticket[A
     for stop in stops:
         ticket.check()
         if stop.photo is not None:
-            latents.append(service.generator.reconstruct(service.read(stop.photo))[0].latent)
+            _, aligned = service.generator.find_faces(service.read(stop.photo), progress=ticket.check)
+            latents.append(service.generator.encode(aligned)[0])
         elif stop.latent is not None:
             latents.append(np.array(stop.latent, dtype=np.float32))
         else:

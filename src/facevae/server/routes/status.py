@@ -8,12 +8,34 @@ from starlette.responses import JSONResponse, Response
 import facevae
 from facevae.edit import editable
 from facevae.looks import LOOKS
-from facevae.server.answers import ControlAnswer, ModelAnswer, ModelsAnswer, StatusAnswer
+from facevae.server.answers import (
+    ControlAnswer,
+    ModelAnswer,
+    ModelsAnswer,
+    OperationAnswer,
+    OverviewAnswer,
+    StatusAnswer,
+)
 from facevae.server.problems import StoppingError
 from facevae.server.service import service_of
 from facevae.server.uploads import MEDIA_TYPES
 
 router = APIRouter(tags=["service"])
+
+
+@router.get("/", include_in_schema=False)
+@router.get("")
+async def overview(request: Request) -> OverviewAnswer:
+    """What there is: the model, the description, each operation in a line."""
+    operations = [
+        OperationAnswer(method=method.upper(), path=path, summary=about["description"].partition("\n")[0])
+        for path, methods in request.app.openapi()["paths"].items()
+        for method, about in methods.items()
+    ]
+    return OverviewAnswer(
+        name="facevae", version=facevae.__version__, model=service_of(request).generator.name,
+        docs="/v1/docs", openapi="/v1/openapi.json", operations=operations,
+    )  # fmt: skip
 
 
 @router.get("/models")
