@@ -1,4 +1,4 @@
-"""Descriptions that are too long, malformed or misleading: refused or read quickly, no number made an age."""
+"""Descriptions that are too long or malformed: refused, or read quickly."""
 
 from __future__ import annotations
 
@@ -28,23 +28,13 @@ HARD = [
     "smile 0.5 " * 200,
     "\ud800",
 ]
-NO_AGES = [
-    "smile 0, a man",
-    "smile=1, a woman",
-    "微笑 0，男人",
-    "a man, smile .5",
-    "a -5 year old man",
-    "a 1990s man",
-]
 
 
 def attack(target: Target) -> Iterator[Finding]:
-    """Yields what was neither refused nor answered in time, and numbers that became ages."""
+    """Yields what was neither refused nor answered in time."""
     with target.client() as client:
         slow = [(text, said) for text in HARD if (said := _fault(client, text))]
         yield Finding("words too long, malformed or repeated", len(HARD), len(slow), _detail(slow))
-        aged = [(text, said) for text in NO_AGES if (said := _age_of(client, text))]
-        yield Finding("a number of something else in words", len(NO_AGES), len(aged), _detail(aged))
 
 
 def _post(client: httpx.Client, text: str) -> httpx.Response:
@@ -57,14 +47,6 @@ def _fault(client: httpx.Client, text: str) -> str:
     status = _post(client, text).status_code
     seconds = time.monotonic() - start
     return f"{status} after {seconds:.1f} s" if status >= 500 or seconds > MOST_SECONDS else ""
-
-
-def _age_of(client: httpx.Client, text: str) -> str:
-    answer = client.post(PATH, json={"text": text})
-    if answer.status_code != 200:
-        return str(answer.status_code)
-    age = answer.json()["description"]["request"].get("age")
-    return "" if age is None else f"age {age}"
 
 
 def _detail(faults: list[tuple[str, str]]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from facevae.data.photos import Photo
+from facevae.errors import FaceVAEError
 from facevae.generator import FaceGenerator
 from facevae.server.costs import Cost
 from facevae.server.detectors import Detectors
@@ -29,11 +30,19 @@ T = TypeVar("T")
 MOST_WAITING = 32
 """Answers that may wait for those that are computed; one more is refused at once."""
 LONGEST_WAIT_S = 60.0
-"""How long an answer may wait for its turn, where the studio has queues of its own."""
+"""How long an answer may take, its wait included, where the studio has queues of its own."""
 LOOK_EVERY_S = 0.5
 """How often it is seen whether a visitor who waits is still there."""
 TICKET: contextvars.ContextVar[Ticket[Any]] = contextvars.ContextVar("ticket")
 """Of the answer that is being computed."""
+
+
+class TookTooLongError(FaceVAEError):
+    """An answer was given up."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the answer took longer than {seconds:g} s, and was given up")
+        self.seconds = seconds
 
 
 class Service:
@@ -73,7 +82,8 @@ class Service:
         """The answer, once it is its turn: among the short ones, or among those that take long.
 
         left: whether the visitor has gone; then what waits is dropped and what runs ends at its next
-        `report`. Raises BusyError when too many wait or the wait is too long, and what the answer raises.
+        `report`. So it is when both together take longer than the queue's `longest_s`. Raises BusyError when
+        too many wait or the wait is too long, TookTooLongError, and what the answer raises.
         """
         context = contextvars.copy_context()
 
@@ -83,10 +93,13 @@ class Service:
 
         ticket, asked = self.jobs.submit(job, Cost("films" if long else "studio"), long), time.monotonic()
         while not wait([ticket.future], LOOK_EVERY_S).done:
-            late = not ticket.future.running() and time.monotonic() - asked > ticket.lane.longest_s
-            if late or left():
-                ticket.abandon()
-                raise BusyError("the wait is too long") if late else AbandonedError("the visitor has left")
+            begun, late = ticket.future.running(), time.monotonic() - asked > ticket.lane.longest_s
+            if not late and not left():
+                continue
+            ticket.abandon()
+            if not late:
+                raise AbandonedError("the visitor has left")
+            raise TookTooLongError(ticket.lane.longest_s) if begun else BusyError("the wait is too long")
         result: T = ticket.future.result()
         return result
 

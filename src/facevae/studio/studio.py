@@ -19,7 +19,7 @@ from facevae.server.logs import places
 from facevae.server.problems import BusyError
 from facevae.studio.files import SCOPE_KEY, Visitor
 from facevae.studio.parameters import MOST_SEED
-from facevae.studio.service import TICKET, Service
+from facevae.studio.service import TICKET, Service, TookTooLongError
 from facevae.studio.wording import Words
 
 LOG = logging.getLogger(__name__)
@@ -75,6 +75,8 @@ class Studio:
                 raise
             except BusyError:
                 raise self.error("error_busy") from None
+            except TookTooLongError as error:
+                raise self.error("error_late", seconds=f"{error.seconds:g}") from None
             except FaceVAEError as error:
                 raise self.message(str(error)) from None
             except Exception as error:

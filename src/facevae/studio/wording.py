@@ -215,6 +215,10 @@ _ERRORS = {
     "error_busy": (
         "Too many people are waiting for this machine. Try again in a moment.", "排队的人太多，请稍后再试。",
     ),
+    "error_late": (
+        "This took longer than {seconds} s and was given up. Ask for less at once.",
+        "用时超过 {seconds} 秒，已停止。请减少一次要做的内容。",
+    ),
     "error_fault": (
         "Something went wrong on our side; the server's log says what.", "程序出错，详情见服务器日志。",
     ),
