@@ -12,7 +12,7 @@ from target import Finding, Target
 OPEN = ("/v1/health", "/v1/ready", "/v1/docs", "/v1/openapi.json")
 CLOSED = (
     "/", "/zh/", "/config", "/theme.css", "/gradio_api/info", "/gradio_api/app_id", "/gradio_api/queue/data",
-    "/gradio_api/file=/etc/passwd", "/gradio_api/startup-events", "/v1/models", "/v1/metrics", "/v1", "/v1/",
+    "/gradio_api/file=/etc/passwd", "/gradio_api/startup-events", "/v1/models", "/v1/metrics",
     "//v1/models", "/v1//models", "/./v1/models", "/v1/health/../models", "/v1/health%2f..%2fmodels",
     "/V1/models", "/v1/models/", "/v1/models%00", "/%76%31/models", "/v1/health/", "/v1/docs/x",
 )  # fmt: skip
