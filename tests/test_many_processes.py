@@ -220,8 +220,9 @@ def test_two_processes_go_on_where_one_was(
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert f"resuming at {RESUMED} images" in said
+    # After one step with the adversary: sums in another order, 0.9e-4 on one machine and 1.4e-4 on another.
     for group in ("model", "adversary.", "adversary_optimizer."):
-        assert difference(run, alone, ADVERSARY + 32, group) < 1e-4, group  # one step with the adversary
+        assert difference(run, alone, ADVERSARY + 32, group) < 3e-4, group
     assert difference(run, alone, LAST, "model") < 3e-4
     assert_same_rows(rows(run), rows(alone), figures=5e-3)
 

@@ -134,7 +134,7 @@ def test_other_endings_and_missing_parts_are_told(tmp_path: Path, monkeypatch: p
     with pytest.raises(ConfigError, match=r"\.mp4, \.gif, \.webp, \.png"):
         write_film(tmp_path / "film.avi", photos)
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(MissingExtraError, match=r"facevae\[video\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[video\]"):
         write_film(tmp_path / "film.mp4", photos)
     assert not list(tmp_path.iterdir())
 

@@ -1,7 +1,7 @@
 """From finished parts to the dataset: duplicates out, splits, shards, metadata.parquet, rejects.csv.
 
-One pass over the parts keeps about 150 bytes per face in memory (hashes and where its bytes are);
-pictures and rows are copied one at a time. Everything is decided by the parts alone.
+One pass over the parts keeps about 150 bytes per face in memory (hashes and where its bytes are).
+Everything is decided by the parts alone.
 """
 
 from __future__ import annotations
@@ -190,11 +190,9 @@ def flatten(row: Row, columns: dict[str, str], config: PrepareConfig) -> Row:
 def split_digest(row: Row) -> str:
     """The hex digits that decide a face's split: of its person where the source names one, so that nobody is
     in two splits; else of the photo's content, so that renaming or adding photos moves no face."""
-    for name in PERSON_COLUMNS:
-        person = str(row["columns"].get(name) or "").strip()
-        if person:
-            return hashlib.sha256(person.encode("utf-8", "surrogatepass")).hexdigest()
-    return str(row["sha256"])
+    named = (str(row["columns"].get(name) or "").strip() for name in PERSON_COLUMNS)
+    person = next(filter(None, named), "").encode("utf-8", "surrogatepass")
+    return hashlib.sha256(person).hexdigest() if person else str(row["sha256"])
 
 
 def read_row(parts: Sequence[Path], index: Index, face: int) -> Row:
