@@ -26,6 +26,7 @@ torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 LONG = (
     "test_evaluate", "test_cli", "test_ray", "test_faults", "test_train", "test_many_processes",
     "test_pictures", "test_upscaler", "test_fuzz", "test_onnx", "test_browser", "test_int8",
+    "test_connections", "test_visitors", "test_files",
 )  # fmt: skip
 """Files that take longest, with few tests in each: begun last they would keep one worker alone at work."""
 

@@ -148,8 +148,20 @@ class Visitor:
     def slide(self, where: str, value: float) -> None:
         self.page.locator(f"{where} input[type=range]").fill(str(value))
 
-    def drop(self, where: str, *files: Path) -> None:
-        self.page.locator(f"{where} input[type=file]").set_input_files([str(file) for file in files])
+    def drop(self, where: str, *files: Path, uploaded: bool = True) -> None:
+        """Drop files; again while the page was not ready to hear of them, and so uploads nothing.
+
+        uploaded: False where the page itself is to refuse them.
+        """
+        picker = self.page.locator(f"{where} input[type=file]")
+        for _ in range(5):
+            before = len(self.requests)
+            picker.set_input_files([str(file) for file in files])
+            for _ in range(50):
+                if not uploaded or any("/gradio_api/upload" in one for one in self.requests[before:]):
+                    return
+                self.page.wait_for_timeout(100)
+        raise AssertionError(f"the page uploads nothing that is dropped on {where}")
 
     def shoot(self, name: str) -> None:
         self.page.wait_for_timeout(250)

@@ -41,7 +41,7 @@ def test_a_visitor_uploads_in_two_tabs_two_languages_and_after_a_reload(
 def test_a_photo_is_styled_and_two_are_morphed(visitor: Visitor, photo: Path) -> None:
     visitor.open(tab="Style")
     visitor.drop("#fv-style-photo", photo)
-    visitor.page.get_by_text(photo.name).first.wait_for()
+    visitor.page.locator("#fv-style-photo").locator("tr.file").first.wait_for()
     visitor.page.locator("#fv-style-do").click()
     visitor.page.wait_for_selector("#fv-style-drawn img")
     visitor.page.get_by_role("tab", name="Morph", exact=True).click()
@@ -56,5 +56,5 @@ def test_an_upload_that_is_too_large_is_refused_in_words(visitor: Visitor, tmp_p
     visitor.open(tab="Edit")
     large = tmp_path / "large.png"
     large.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(11 * 2**20))
-    visitor.drop("#fv-edit-photo", large)
+    visitor.drop("#fv-edit-photo", large, uploaded=False)
     visitor.page.get_by_text("size").first.wait_for()
