@@ -228,9 +228,11 @@ def test_an_answer_of_the_studio_that_takes_too_long_is_given_up() -> None:
 def test_origins_are_none_unless_named(service: TestClient, tiny: FaceGenerator) -> None:
     ours = {"Origin": "https://example.org"}
     assert "access-control-allow-origin" not in service.get("/v1/models", headers=ours).headers
+    below = client_of(tiny, cors_origins=("https://example.org",), root_path="/faces")
     client = client_of(tiny, cors_origins=("https://example.org",))
-    allowed = client.get("/v1/models", headers=ours)
-    assert allowed.headers["access-control-allow-origin"] == "https://example.org"
+    for one in (client, below):
+        allowed = one.get("/v1/models", headers=ours)
+        assert allowed.headers["access-control-allow-origin"] == "https://example.org"
     other = client.get("/v1/models", headers={"Origin": "https://example.com"})
     assert "access-control-allow-origin" not in other.headers
     with pytest.raises(ConfigError, match="CORS"):

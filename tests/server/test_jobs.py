@@ -120,11 +120,12 @@ def test_a_long_job_holds_up_no_short_one_and_few_long_ones_are_in_hand(
     assert int(refused.headers["retry-after"]) > 2, "a long one takes longer than that to make room"
 
 
-@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize(("begun", "root_path"), [(True, ""), (False, ""), (True, "/faces")])
 def test_what_a_client_that_left_had_asked_for_is_not_done(
-    tiny: FaceGenerator, held: Held, large: bytes, caplog: pytest.LogCaptureFixture, begun: bool
-) -> None:
-    app = create_app(tiny, ServerConfig(studio=False, timeout_s=PATIENCE_S))
+    tiny: FaceGenerator, held: Held, large: bytes, caplog: pytest.LogCaptureFixture, begun: bool,
+    root_path: str,
+) -> None:  # fmt: skip
+    app = create_app(tiny, ServerConfig(studio=False, timeout_s=PATIENCE_S, root_path=root_path))
     jobs: Jobs = app.state.service.engine.jobs
     with (
         caplog.at_level(logging.INFO, "facevae.access"),

@@ -131,7 +131,7 @@ class ApiCors(CORSMiddleware):
     """Origins that are named may call the API; no page of another origin is let into the studio."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        api = scope["type"] == "http" and (scope["path"] + "/").startswith("/v1/")
+        api = scope["type"] == "http" and (route_of(scope) + "/").startswith("/v1/")
         await (super().__call__ if api else self.app)(scope, receive, send)
 
 

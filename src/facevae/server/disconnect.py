@@ -7,6 +7,8 @@ from collections.abc import Collection
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facevae.server.proxies import route_of
+
 
 class Disconnect:
     """ASGI middleware; between a layer that has read the body whole and the operations.
@@ -19,7 +21,7 @@ class Disconnect:
         self.app, self.paths = app, paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in self.paths:
+        if scope["type"] != "http" or route_of(scope) not in self.paths:
             await self.app(scope, receive, send)
             return
         first = await receive()
