@@ -57,7 +57,7 @@ class Reading:
                 more = message.get("more_body", False)
         finally:
             self._release(client, size)
-        return _replayed(parts, receive)
+        return replayed(b"".join(parts), receive)
 
     def _hold(self, client: str, count: int) -> None:
         self._held[client] += count
@@ -72,13 +72,11 @@ class Reading:
             del self._held[client]
 
 
-def _replayed(parts: list[bytes], receive: Receive) -> Receive:
-    body: Message | None = {"type": "http.request", "body": b"".join(parts), "more_body": False}
-    parts.clear()
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """What gives this body and then whatever else `receive` has to say."""
+    parts: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
-        nonlocal body
-        first, body = body, None
-        return first if first is not None else await receive()
+        return parts.pop() if parts else await receive()
 
     return replay

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facevae.errors import DataError, FaceVAEError
 from facevae.server.problems import problem, problem_of
+from facevae.server.reading import replayed
 from facevae.server.uploads import TooLargeError, UploadLimits
 from facevae.studio.answers import Answers
 from facevae.studio.calls import MOST_BODY, checked_call, checked_cancel, read_json, session_name
@@ -154,16 +155,16 @@ class Gate:
 
     async def _call(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
         body = checked_call(await _read(receive), self._inputs, visitor, self.files)
-        await self.app(_as_json(scope, body), _again(body, receive), send)
+        await self.app(_as_json(scope, body), replayed(body, receive), send)
 
     async def _join(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
         body = checked_call(await _read(receive), self._inputs, visitor, self.files)
         self.answers.joined(read_json(body)["session_hash"])
-        await self.app(_as_json(scope, body), _again(body, receive), send)
+        await self.app(_as_json(scope, body), replayed(body, receive), send)
 
     async def _cancel(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
         body = checked_cancel(await _read(receive), visitor)
-        await self.app(_as_json(scope, body), _again(body, receive), send)
+        await self.app(_as_json(scope, body), replayed(body, receive), send)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send, visitor: Visitor) -> None:
         """In place of Gradio's, which leaves files behind and names them by their content."""
@@ -231,16 +232,6 @@ async def _read(receive: Receive) -> bytes:
         if len(body) > MOST_BODY:
             raise TooLargeError(f"too large a request: its body may have {MOST_BODY:,} bytes")
     return bytes(body)
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """What gives this body and then whatever else `receive` has to say."""
-    parts: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return parts.pop() if parts else await receive()
-
-    return replay
 
 
 def _as_json(scope: Scope, body: bytes) -> Scope:
